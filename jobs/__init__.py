@@ -1,0 +1,1 @@
+"""The engine: how an accepted recording becomes a stored result. Knows no HTTP."""

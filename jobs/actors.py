@@ -1,0 +1,221 @@
+"""The one arq function: take a job's lease, run the stage that comes next, commit, go on while there is work."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from jobs.deps import Deps
+from jobs.outcomes import Concluded, Delivered, Done, Outcome, Spent, Waiting
+from jobs.pipeline import Move
+from jobs.stages.persist import persist
+from jobs.stages.submit import submit
+from jobs.stages.upload import upload
+from jobs.store import Due, Fenced, dispatched
+from models.db import DATABASE_DOWN
+from yousync.failures import LEARNER_MESSAGES, Down, Permanent, StageFailure, Transient
+from yousync.job import Job, State
+from yousync.valkey import VALKEY_DOWN
+
+log = structlog.get_logger(__name__)
+
+MAX_LAPSES: Final = 10
+"""Leases in a row that may run out before a job is suspected of killing its workers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stage and its limits: seconds an attempt may take, and how many failures of its own a job may have."""
+
+    run: Callable[[Deps, Job], Awaitable[Outcome]]
+    timeout: float
+    tries: int
+
+
+def stage_of(deps: Deps, state: State) -> Stage:
+    """The stage that a claimed job in this state is in."""
+    settings = deps.settings
+    match state:
+        case State.UPLOADING:
+            return Stage(run=upload, timeout=settings.upload_timeout_seconds, tries=settings.upload_tries)
+        case State.SUBMITTING:
+            return Stage(run=submit, timeout=settings.submit_timeout_seconds + 15, tries=settings.submit_tries)
+        case _:
+            return Stage(run=persist, timeout=settings.persist_timeout_seconds, tries=settings.submit_tries)
+
+
+def backoff(tries: int) -> float:
+    """Seconds until the next try after `tries` failures: full jitter under 4, 16, 64, 256 s (AWS, 2015)."""
+    return random.uniform(0.2, min(4.0**tries, 256.0))  # noqa: S311  # jitter, not a secret
+
+
+def hold_time(holds: int) -> float:
+    """Seconds until a dependency that is down is tried again: about 1, 2, 4 and so on up to 15 s."""
+    return random.uniform(0.5, 1.0) * min(2.0**holds, 15.0)  # noqa: S311  # jitter, not a secret
+
+
+async def advance(ctx: dict[str, Any]) -> None:
+    """What arq calls: the job and the version to advance are named by arq's own job id."""
+    deps: Deps = ctx["deps"]
+    job_id, version = dispatched(ctx["job_id"])
+    with structlog.contextvars.bound_contextvars(job_id=job_id):
+        try:
+            await run_stages(deps, job_id, version)
+        except Fenced:
+            log.info("job_moved_on")
+        except VALKEY_DOWN as error:
+            # Whatever was under way is found again when its lease is out.
+            log.warning("valkey_down", cause=type(error).__name__)
+
+
+async def run_stages(deps: Deps, job_id: str, version: int) -> None:
+    """Run one stage after the other until the job must wait, has ended, or is somebody else's. Raises Fenced."""
+    job = await deps.store.claim(job_id, version)
+    while job is not None:
+        after = await _attempt(deps, job)
+        if after is None or after.state.final:
+            return
+        job = after if after.claim else await deps.store.claim(job_id, after.version)
+
+
+async def _attempt(deps: Deps, job: Job) -> Job | None:
+    """One attempt at the job's stage and the move that follows; the job where this worker may go on with it."""
+    if job.lapses > MAX_LAPSES and job.outcome is None:
+        return await _settle(deps, job, State.PARKED, "worker_lost", f"{job.lapses} leases ran out")
+    stage = stage_of(deps, job.state)
+    try:
+        async with _lease(deps, job):
+            outcome = await _within(stage, deps, job)
+    except asyncio.CancelledError:
+        with suppress(Fenced, *VALKEY_DOWN):
+            await asyncio.shield(deps.store.move(job, Move.RELEASE))
+        raise
+    except StageFailure as failure:
+        return await _after_failure(deps, job, stage, failure)
+    log.info("stage_done", stage=job.state.value, outcome=type(outcome).__name__.lower())
+    return await _after(deps, job, outcome)
+
+
+async def _within(stage: Stage, deps: Deps, job: Job) -> Outcome:
+    """The stage's outcome, with everything that can go wrong as a StageFailure."""
+    limit = asyncio.timeout(stage.timeout)
+    try:
+        async with limit:
+            return await stage.run(deps, job)
+    except (StageFailure, Fenced, *VALKEY_DOWN[:2]):
+        raise
+    except DATABASE_DOWN as error:
+        if limit.expired():
+            raise Transient("stage_timeout", f"{job.state} took over {stage.timeout:g} s") from error
+        raise Down("database_down", type(error).__name__) from error
+    except Exception as error:
+        log.exception("stage_crashed", stage=job.state.value)
+        raise Transient("internal_error", repr(error)) from error
+
+
+async def _after(deps: Deps, job: Job, outcome: Outcome) -> Job | None:
+    match outcome:
+        case Done():
+            return await deps.store.move(
+                job,
+                Move.FINISH,
+                keep_claim=False,
+                due=_soon(deps),
+                unstage=job.state is State.UPLOADING,
+                tries=0,
+                holds=0,
+            )
+        case Waiting(seconds):
+            await deps.store.move(job, Move.WAIT, due=Due(seconds=seconds), tries=0, holds=0)
+            return None
+        case Spent(code, cause):
+            return await _settle(deps, job, State.PARKED, code, cause)
+        case Concluded(state, code):
+            log.info("job_ended", state=state.value, code=code)
+            return await deps.store.conclude(job, state, code=code)
+        case Delivered():
+            return None
+
+
+async def _after_failure(deps: Deps, job: Job, stage: Stage, failure: StageFailure) -> Job | None:
+    event = {"attempt": job.tries + 1, "code": failure.code, "cause": failure.cause}
+    log.warning("stage_failed", stage=job.state.value, kind=type(failure).__name__, **event)
+    if isinstance(failure, Down) and not _too_old(deps, job):
+        held = Due(seconds=max(failure.retry_after or 0.0, hold_time(job.holds)))
+        await deps.store.move(job, Move.HOLD, due=held, event=event, holds=job.holds + 1, code=failure.code)
+        return None
+    if isinstance(failure, Permanent):
+        return await _settle(deps, job, State.FAILED, failure.code, failure.cause)
+    if job.tries + 1 < stage.tries and not isinstance(failure, Down):
+        due = Due(seconds=max(failure.retry_after or 0.0, backoff(job.tries + 1)))
+        await deps.store.move(job, Move.RETRY, due=due, event=event, tries=job.tries + 1, code=failure.code)
+        return None
+    if job.outcome is None:
+        return await _settle(deps, job, State.PARKED, failure.code, failure.cause)
+    # Not even the failure can be written down: keep trying, slowly, where metrics and operators see it.
+    await deps.store.move(job, Move.HOLD, due=Due(seconds=60), event=event, holds=job.holds + 1, code=failure.code)
+    return None
+
+
+async def _settle(deps: Deps, job: Job, outcome: State, code: str, cause: str) -> Job:
+    """Decide how the run ends; the same worker goes on to write it down."""
+    return await deps.store.move(
+        job,
+        Move.SETTLE,
+        keep_claim=True,
+        event={"attempt": job.tries + 1, "code": code, "cause": cause},
+        outcome=outcome,
+        code=code,
+        message=LEARNER_MESSAGES.get(code, ""),
+        tries=0,
+        holds=0,
+    )
+
+
+def _too_old(deps: Deps, job: Job) -> bool:
+    """Patience with a dependency ends when the staged audio would be given up; the job is parked, not lost."""
+    return job.updated_ms - job.created_ms > deps.settings.staged_audio_days * 86_400_000
+
+
+def _soon(deps: Deps) -> Due:
+    """A stage follows in the same run: the clock only matters if this process dies before it begins."""
+    return Due(seconds=deps.settings.lease_seconds)
+
+
+@asynccontextmanager
+async def _lease(deps: Deps, job: Job) -> AsyncIterator[None]:
+    """Keep the lease while the body runs; cancel the body with Fenced when somebody else has taken the job."""
+    body = asyncio.current_task()
+    lost = False
+
+    async def keep() -> None:
+        nonlocal lost
+        while True:
+            await asyncio.sleep(deps.settings.lease_seconds / 3)
+            try:
+                await deps.store.renew(job)
+            except Fenced:
+                lost = True
+                if body is not None:
+                    body.cancel()
+                return
+            except VALKEY_DOWN as error:
+                log.warning("lease_not_renewed", cause=type(error).__name__)
+
+    keeper = asyncio.create_task(keep())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if lost and body is not None and body.uncancel() == 0:
+            raise Fenced from None
+        raise
+    finally:
+        keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeper

@@ -1,0 +1,45 @@
+"""Everything a stage may touch, opened once per process and passed along."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from jobs.store import Store
+from models.db import connected
+from yousync.analysis import AnalysisClient, open_analysis
+from yousync.settings import Settings
+from yousync.storage import Storage, open_storage
+from yousync.valkey import connect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """The outside, as the engine sees it."""
+
+    settings: Settings
+    valkey: Redis
+    store: Store
+    storage: Storage
+    analysis: AnalysisClient
+
+
+@asynccontextmanager
+async def open_deps(settings: Settings, *, application: str) -> AsyncIterator[Deps]:
+    """Open all connections, close them in reverse; nothing is contacted before it is needed."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(connected(settings, application=application))
+        valkey = await stack.enter_async_context(connect(settings.redis_url.get_secret_value()))
+        staging = valkey
+        if settings.staging_redis_url is not None:
+            staging = await stack.enter_async_context(connect(settings.staging_redis_url.get_secret_value()))
+        yield Deps(
+            settings=settings,
+            valkey=valkey,
+            store=Store(valkey, staging, settings),
+            storage=await stack.enter_async_context(open_storage(settings)),
+            analysis=await stack.enter_async_context(open_analysis(settings)),
+        )

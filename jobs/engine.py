@@ -1,0 +1,161 @@
+"""The engine's public face: accept a recording, take a result, show a job. All that the web layer calls."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tortoise.exceptions import IntegrityError
+
+from jobs.deps import Deps
+from jobs.identity import Identity
+from jobs.results import Unreadable, read_object
+from models.analysis_result import find_result, record_accepted
+from yousync.errors import MalformedWebhook, NotFound
+from yousync.job import MESSAGES, Job, Kind, State, View, new_job_id, public_status
+
+
+class Delivery(StrEnum):
+    """What became of a webhook."""
+
+    DELIVERED = "delivered"  # it moved its job
+    KEPT = "kept"  # durable, used as soon as the job is there
+    DUPLICATE = "duplicate"  # the job has its result, or has ended
+    DROPPED = "dropped"  # no such job is waiting for anything
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """An upload that was checked: what it is, whose, and for which sentence."""
+
+    kind: Kind
+    audio: bytes
+    container: str
+    duration_s: float
+    token_id: int
+    script_id: int | None
+    user_id: int | None
+    address: str  # the client's; whom an anonymous upload counts against
+    idempotency_key: str | None = None
+
+
+class Engine:
+    """Jobs, seen from outside. Raises yousync.errors; a Valkey or Postgres that is away raises its own errors."""
+
+    def __init__(self, deps: Deps, identity: Identity) -> None:
+        self._deps = deps
+        self._identity = identity
+
+    async def accept(self, recording: Recording) -> Job:
+        """Make a recording a job that no crash can lose, or find the job it already is.
+
+        In this order: audio staged, record and hand-over in one step, row in Postgres. When this returns,
+        every process answers for the job's id. Raises TooManyJobs, StagingFull, NotFound.
+        """
+        settings = self._deps.settings
+        store = self._deps.store
+        job = self._new_job(recording)
+        await store.stage(job.id, recording.audio)
+        limit = settings.max_jobs_per_address if recording.user_id is None else settings.max_jobs_per_user
+        accepted = await store.accept(job, owner_limit=limit)
+        try:
+            await record_accepted(accepted)
+        except IntegrityError:
+            # Deleted between the check and here; the job itself finds that out when it ends.
+            raise NotFound from None
+        return accepted
+
+    async def deliver(self, job_id: str, body: bytes) -> Delivery:
+        """Take the result of a job; durable when this returns.
+
+        A result whose record is lost is kept for the reconciler as long as its row waits for one. Raises
+        MalformedWebhook for what is no JSON object.
+        """
+        try:
+            read_object(body)
+        except Unreadable as error:
+            raise MalformedWebhook from error
+        done = await self._deps.store.deliver(job_id, body)
+        if done != "unknown":
+            return Delivery(done)
+        row = await find_result(job_id)
+        if row is None or State(row.state).final:
+            return Delivery.DROPPED
+        await self._deps.store.keep_for_lost(job_id, body)
+        return Delivery.KEPT
+
+    async def view(self, job_id: str) -> View | None:
+        """What clients see of a job. Postgres' word on how it ended goes over whatever Valkey says."""
+        row = await find_result(job_id)
+        job = await self._deps.store.read(job_id)
+        if row is not None and (job is None or (State(row.state).final and row.run >= job.run)):
+            return row.view()
+        return None if job is None else view_of(job)
+
+    async def live_view(self, job_id: str) -> View | None:
+        """The same, cheaper, for a job that was seen running: Postgres is asked only when it has ended."""
+        job = await self._deps.store.read(job_id)
+        if job is None or job.state.final:
+            return await self.view(job_id)
+        return view_of(job)
+
+    def _new_job(self, recording: Recording) -> Job:
+        job_id = new_job_id(recording.kind)
+        owner = f"address:{recording.address}" if recording.user_id is None else f"user:{recording.user_id}"
+        return Job(
+            id=job_id,
+            kind=recording.kind,
+            state=State.ACCEPTED,
+            version=0,
+            run=1,
+            claim="",
+            token_id=recording.token_id,
+            script_id=recording.script_id,
+            user_id=recording.user_id,
+            owner=owner,
+            dedupe=_dedupe(recording, owner),
+            container=recording.container,
+            s3_key=_s3_key(recording, job_id),
+            size=len(recording.audio),
+            duration_ms=round(recording.duration_s * 1000),
+            incarnation=self._identity.incarnation,
+            progress=0,
+            created_ms=0,
+            updated_ms=0,
+        )
+
+
+def view_of(job: Job) -> View:
+    """What clients see of a record."""
+    return View(
+        job_id=job.id,
+        token_id=job.token_id,
+        status=public_status(job.state),
+        progress=0 if job.state.final and job.state is not State.COMPLETED else job.progress,
+        result=None,
+        message=job.message or MESSAGES[job.state],
+        created_at=job.created_at,
+        version=(job.run, job.version),
+    )
+
+
+def _dedupe(recording: Recording, owner: str) -> str:
+    """The same bytes by the same user for the same sentence are the same upload (existing clients send again).
+
+    An Idempotency-Key says so explicitly and wins; it never reaches across users.
+    """
+    sentence = f"{recording.kind}:{recording.token_id}:{recording.script_id or ''}"
+    if recording.idempotency_key is not None:
+        text = f"key|{owner}|{sentence}|{recording.idempotency_key}"
+        return hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(recording.audio).hexdigest()
+    return hashlib.sha256(f"bytes|{owner}|{sentence}|{digest}".encode()).hexdigest()
+
+
+def _s3_key(recording: Recording, job_id: str) -> str:
+    """A key of the job's own: a later upload never overwrites audio that a running job still reads."""
+    name = f"{job_id}.{recording.container}"
+    if recording.user_id is not None and recording.script_id is not None:
+        return f"user_audio/{recording.user_id}/{recording.token_id}/{recording.script_id}/{name}"
+    return f"audio/{name}"

@@ -1,0 +1,51 @@
+"""Which Valkey this is: the deployment it belongs to, and the life it is in since it was last empty."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from jobs.store import PREFIX
+from models.deployment import deployment_id
+from yousync.settings import Settings
+
+
+class WrongValkey(Exception):
+    """This Valkey must not be used: it is another deployment's, or would lose what it is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`incarnation` is random and lives as long as the Valkey keeps its data; it is written on every row."""
+
+    incarnation: str
+
+
+async def identify(valkey: Redis, settings: Settings) -> Identity:
+    """Name this Valkey as ours, or find that it is. Raises WrongValkey."""
+    ours = await deployment_id()
+    await valkey.set(PREFIX + "deployment", ours, nx=True)
+    if (await valkey.get(PREFIX + "deployment")) != ours.encode():
+        raise WrongValkey("REDIS_URL names a Valkey that belongs to another deployment (another DATABASE_URL)")
+    await check_durability(valkey, settings)
+    await valkey.set(PREFIX + "incarnation", secrets.token_hex(16), nx=True)
+    return Identity(incarnation=(await valkey.get(PREFIX + "incarnation") or b"").decode())
+
+
+async def check_durability(valkey: Redis, settings: Settings) -> None:
+    """Raise WrongValkey unless this Valkey keeps what it acknowledges: append-only file on, no eviction.
+
+    Managed services that hide their configuration need VALKEY_DURABILITY=acknowledged: then a Valkey that
+    loses its memory loses uploads accepted since its last copy.
+    """
+    if settings.valkey_durability == "acknowledged":
+        return
+    try:
+        found = await valkey.config_get("appendonly") | await valkey.config_get("maxmemory-policy")
+    except ResponseError as error:
+        raise WrongValkey("this Valkey hides its configuration: set VALKEY_DURABILITY=acknowledged") from error
+    if found.get("appendonly") != "yes" or found.get("maxmemory-policy") != "noeviction":
+        raise WrongValkey("Valkey must run with `appendonly yes` and `maxmemory-policy noeviction`")

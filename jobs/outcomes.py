@@ -1,0 +1,46 @@
+"""What a stage may say of its own action; what follows from it the engine decides.
+
+A stage returns one of these, or raises one of yousync.failures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yousync.job import State
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The stage did its work: on to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing to do until a result comes, or `seconds` have passed."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A result is stored and has moved the job already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A budget or deadline is used up: park, with the reason."""
+
+    code: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """Postgres holds the outcome of this run."""
+
+    state: State
+    code: str
+
+
+Outcome = Done | Waiting | Delivered | Spent | Concluded

@@ -1,0 +1,141 @@
+"""The reconciler: rows in Postgres that are unfinished although no record is left to finish them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import asyncpg
+import structlog
+
+from jobs.deps import Deps
+from jobs.identity import Identity
+from jobs.pipeline import Move
+from models.analysis_result import AnalysisResult, Conclusion, record_conclusion, unfinished_results
+from models.db import credentials
+from yousync.failures import LEARNER_MESSAGES, StageFailure
+from yousync.job import Job, Kind, State
+from yousync.valkey import PROCESS_ID
+
+log = structlog.get_logger(__name__)
+
+EVERY_SECONDS: Final = 60.0
+GRACE_SECONDS: Final = 60.0  # a row this young may simply be ahead of its record's first reader
+_BATCH: Final = 200
+_PRESENCE: Final = 0x594F5359  # "YOSY": first half of the advisory lock that says "we use this Valkey"
+
+
+@asynccontextmanager
+async def presence(deps: Deps, identity: Identity) -> AsyncIterator[asyncpg.Connection]:
+    """While inside, Postgres knows that somebody lives on this incarnation: nobody adopts its rows.
+
+    Should the connection break, the lock goes with it; the caller starts anew.
+    """
+    connection = await asyncpg.connect(**credentials(deps.settings.database_url.get_secret_value()), timeout=5)
+    try:
+        await connection.execute(
+            "SELECT pg_advisory_lock_shared($1, $2)", _PRESENCE, _lock_number(identity.incarnation)
+        )
+        yield connection
+    finally:
+        await connection.close(timeout=5)
+
+
+async def reconcile_forever(deps: Deps, identity: Identity) -> None:
+    """Reconcile now and each minute. Ends by raising when Postgres or Valkey is away; the caller starts it anew."""
+    async with presence(deps, identity) as connection:
+        while True:
+            await reconcile(deps, identity, connection)
+            await asyncio.sleep(EVERY_SECONDS)
+
+
+async def reconcile(
+    deps: Deps, identity: Identity, connection: asyncpg.Connection, *, grace_seconds: float = GRACE_SECONDS
+) -> int:
+    """Take care of every unfinished row whose record is missing; how many those were.
+
+    Its audio is in S3: the record is made again and the analysis goes on. It is not: the job ends and the
+    learner is asked to record again. A Valkey or S3 that does not answer means unknown, never lost: it raises.
+    """
+    before = datetime.now(UTC) - timedelta(seconds=grace_seconds)
+    last_id, found = 0, 0
+    while rows := await unfinished_results(before=before, after_id=last_id, limit=_BATCH):
+        last_id = rows[-1].id
+        for row in rows:
+            if await deps.store.read(row.job_id) is None and await _ours(row, identity, connection):
+                await _resume_or_end(deps, row, identity)
+                found += 1
+    return found
+
+
+async def _ours(row: AnalysisResult, identity: Identity, connection: asyncpg.Connection) -> bool:
+    """Rows of our own Valkey are; another's only when nobody lives on it any more."""
+    if row.incarnation == identity.incarnation:
+        return True
+    number = _lock_number(row.incarnation)
+    if not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _PRESENCE, number):
+        return False
+    await connection.execute("SELECT pg_advisory_unlock($1, $2)", _PRESENCE, number)
+    return True
+
+
+async def _resume_or_end(deps: Deps, row: AnalysisResult, identity: Identity) -> None:
+    job = _job_of(row, identity)
+    try:
+        size = await deps.storage.size(row.s3_key)
+    except StageFailure as failure:
+        log.warning("reconciler_cannot_tell", job_id=row.job_id, code=failure.code)
+        return
+    if size is not None:
+        await deps.store.adopt(job)
+        log.info("job_adopted", job_id=row.job_id)
+        return
+    code = "audio_lost"
+    event = {
+        "version": row.version + 1,
+        "at_ms": round(datetime.now(UTC).timestamp() * 1000),
+        "move": Move.CONCLUDE.value,
+        "source": row.state,
+        "target": State.FAILED.value,
+        "actor": PROCESS_ID,
+        "attempt": 0,
+        "code": code,
+        "cause": "the record was lost before the audio reached S3",
+    }
+    conclusion = Conclusion(state=State.FAILED, code=code, message=LEARNER_MESSAGES[code])
+    await record_conclusion(job, conclusion, version=row.version + 1, history=[event])
+    log.warning("job_lost", job_id=row.job_id, code=code)
+
+
+def _job_of(row: AnalysisResult, identity: Identity) -> Job:
+    """As much of the job as its row tells."""
+    created_ms = round(row.created_at.timestamp() * 1000)
+    return Job(
+        id=row.job_id,
+        kind=Kind(row.kind),
+        state=State.UPLOADED,
+        version=row.version,
+        run=row.run,
+        claim="",
+        token_id=row.token_id,
+        script_id=row.script_id,
+        user_id=row.user_id,
+        owner="address:unknown" if row.user_id is None else f"user:{row.user_id}",
+        dedupe=f"adopted:{row.job_id}",
+        container=row.s3_key.rsplit(".", 1)[-1],
+        s3_key=row.s3_key,
+        size=0,
+        duration_ms=0,
+        incarnation=identity.incarnation,
+        progress=row.progress,
+        created_ms=created_ms,
+        updated_ms=created_ms,
+    )
+
+
+def _lock_number(incarnation: str) -> int:
+    """The incarnation as the signed 32 bits that Postgres' two-part advisory locks take."""
+    return int.from_bytes(bytes.fromhex(incarnation[:8]), "big", signed=True)

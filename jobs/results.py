@@ -1,0 +1,106 @@
+"""What analysis servers send, read into the one shape that is stored and that frontends read."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, Final
+
+import orjson
+
+from models.analysis_result import Conclusion
+from yousync.failures import LEARNER_MESSAGES
+from yousync.job import State
+
+MAX_DEPTH: Final = 32
+_FAILED_WORDS: Final = {"failed", "failure", "error"}
+_NUMBERS_JSON_LACKS: Final = re.compile(rb"(?<![\w\"])-?(NaN|Infinity)(?![\w\"])")
+
+
+class Unreadable(ValueError):
+    """Not a JSON object, or one nested deeper than anything we would store."""
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`, storable: no NaN or infinity, no NUL characters, at most MAX_DEPTH deep.
+
+    Python and numpy servers write NaN although JSON has none (RFC 8259 section 6): it becomes null. Raises
+    Unreadable for everything that is no object.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            value = orjson.loads(_NUMBERS_JSON_LACKS.sub(b"null", body))
+        except orjson.JSONDecodeError as error:
+            raise Unreadable("not JSON") from error
+    if not isinstance(value, dict):
+        raise Unreadable("not an object")
+    cleaned: dict[str, Any] = _storable(value, MAX_DEPTH)
+    return cleaned
+
+
+def conclusion_of(body: bytes) -> Conclusion:
+    """How the run ends that this result came for.
+
+    Accepts `{"analysis_results": {...}}`, `{"result": {...}}` and the result object itself, and stores a
+    result that has `.result.word_analysis` whenever the data has a word_analysis at all. A body that reports
+    a failure, or holds nothing at all, ends in `failed`.
+    """
+    try:
+        data = read_object(body)
+    except Unreadable as error:
+        return _failure("analysis_result_invalid", str(error))
+    if str(data.get("status", "")).lower() in _FAILED_WORDS or (data.get("error") and "result" not in data):
+        return _failure(*_reported(data.get("error")))
+    result = _with_result(data)
+    if not result:
+        return _failure("analysis_result_invalid", "empty")
+    return Conclusion(state=State.COMPLETED, result=result, overall_score=_overall(result))
+
+
+def _with_result(data: dict[str, Any]) -> dict[str, Any]:
+    for name in ("analysis_results", "result", "results"):
+        inner = data.get(name)
+        if isinstance(inner, dict):
+            if isinstance(inner.get("result"), dict):
+                return inner  # wrapped twice: the inner envelope is the shape already
+            outer = {key: value for key, value in data.items() if key not in {name, "status"}}
+            return {**outer, "result": inner}
+    return {"result": data} if data else {}
+
+
+def _overall(stored: dict[str, Any]) -> float | None:
+    inner = stored.get("result")
+    value = inner.get("overall_score") if isinstance(inner, dict) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _reported(error: Any) -> tuple[str, str]:
+    """Code and cause out of whatever form a server reports its failures in."""
+    if isinstance(error, dict):
+        code = str(error.get("code", ""))
+        cause = str(error.get("message", ""))
+    else:
+        code, cause = "", str(error or "")
+    return (code if re.fullmatch(r"[a-z][a-z0-9_]{0,40}", code) else "analysis_failed"), cause
+
+
+def _failure(code: str, cause: str) -> Conclusion:
+    message = LEARNER_MESSAGES.get(code, LEARNER_MESSAGES["analysis_failed"])
+    return Conclusion(state=State.FAILED, code=code, cause=cause, message=message)
+
+
+def _storable(value: Any, depth: int) -> Any:
+    """`value` as Postgres' jsonb takes it: no NUL characters, the depth bounded."""
+    if depth == 0:
+        raise Unreadable("nested too deep")
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_storable(item, depth - 1) for item in value]
+    if isinstance(value, dict):
+        return {key.replace("\x00", ""): _storable(item, depth - 1) for key, item in value.items()}
+    return value

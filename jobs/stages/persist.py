@@ -1,0 +1,58 @@
+"""Persist: the outcome of a run goes to Postgres in one statement, before anyone is told."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from tortoise.exceptions import IntegrityError
+
+from jobs.deps import Deps
+from jobs.outcomes import Concluded
+from jobs.pipeline import Move
+from jobs.results import conclusion_of
+from models.analysis_result import Conclusion, record_conclusion
+from yousync.failures import Transient
+from yousync.job import Job, State
+
+
+async def persist(deps: Deps, job: Job) -> Concluded:
+    """Write how this run ends: as decided earlier, or as the result that came says.
+
+    The row's answer holds: where it already tells of this run's end, or of a newer run, that stands.
+    """
+    conclusion = await _conclusion(deps, job)
+    history = [asdict(event) for event in await deps.store.events(job.id)]
+    version = job.version + 1  # the move that announces it
+    history.append(_last_event(job, conclusion, version))
+    try:
+        state = await record_conclusion(job, conclusion, version=version, history=history)
+    except IntegrityError:
+        # Its token, script or user was deleted meanwhile, and every row of theirs with it.
+        return Concluded(State.FAILED, "catalogue_gone")
+    if state is None:
+        return Concluded(State.CANCELLED, "deleted")
+    return Concluded(state, conclusion.code)
+
+
+async def _conclusion(deps: Deps, job: Job) -> Conclusion:
+    if job.outcome is not None:
+        return Conclusion(state=job.outcome, code=job.code, message=job.message)
+    body = await deps.store.inbox(job.id)
+    if body is None:
+        raise Transient("result_lost", "the record says there is a result, and there is none")
+    return conclusion_of(body)
+
+
+def _last_event(job: Job, conclusion: Conclusion, version: int) -> dict[str, Any]:
+    return {
+        "version": version,
+        "at_ms": job.updated_ms,
+        "move": Move.CONCLUDE.value,
+        "source": State.PERSISTING.value,
+        "target": conclusion.state.value,
+        "actor": "",
+        "attempt": 0,
+        "code": conclusion.code,
+        "cause": conclusion.cause,
+    }

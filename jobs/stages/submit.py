@@ -1,0 +1,106 @@
+"""Submit: ask the analysis server for scores, at most so often, and leave the waiting to the clock."""
+
+from __future__ import annotations
+
+from jobs.deps import Deps
+from jobs.outcomes import Delivered, Done, Spent, Waiting
+from jobs.pipeline import Move
+from models.script import sentence_of, sentences_of
+from models.token import Token
+from yousync.analysis import Progress, Question, Sentence
+from yousync.failures import Down, Permanent, Transient, Unclear
+from yousync.job import Job
+from yousync.storage import Storage
+
+
+async def submit(deps: Deps, job: Job) -> Done | Waiting | Delivered | Spent:
+    """Ask for the analysis of one recording, unless an earlier request may still bring its result.
+
+    Before the first byte goes out the record says so (`asked_ms`): from then on the server may have the
+    request. After a crash it is asked again only if it says that it does not know the job, or is declared
+    idempotent; otherwise the deadline of the first request holds.
+    """
+    settings = deps.settings
+    open_request = job.asked_ms > 0
+    may_ask = job.asks < settings.analysis_asks
+    if job.inbox:
+        return Done()
+    if job.asks and settings.analysis_status_url:
+        progress, body = await deps.analysis.progress(job)
+        if progress is Progress.ENDED:
+            await deps.store.deliver(job.id, body)
+            return Delivered()
+        if progress is Progress.RUNNING and open_request:
+            return _until_deadline(deps, job)
+        if progress is Progress.RUNNING and may_ask:
+            await _ask_once_more(deps, job, cause="still running past its deadline")
+            return Waiting(settings.analysis_wait_seconds)
+    elif open_request and not settings.analysis_idempotent:
+        return _until_deadline(deps, job)
+    if not open_request and not may_ask:
+        return Spent("analysis_timeout", f"asked {job.asks} times without a result")
+    return await _ask(deps, job)
+
+
+async def _ask(deps: Deps, job: Job) -> Waiting | Delivered:
+    question = await _question(deps.storage, job)
+    asked = await _ask_once_more(deps, job)
+    try:
+        reply = await deps.analysis.ask(asked, question)
+    except (Down, Transient):
+        # It said that it did not take the job, or was never reached: this was no request.
+        await deps.store.move(asked, Move.REFUSED, keep_claim=True, asks=job.asks, asked_ms=0)
+        raise
+    except Unclear:
+        if deps.settings.analysis_idempotent:
+            raise
+        return Waiting(deps.settings.analysis_wait_seconds)
+    if reply is not None:
+        await deps.store.deliver(job.id, reply)
+        return Delivered()
+    return Waiting(deps.settings.analysis_wait_seconds)
+
+
+async def _ask_once_more(deps: Deps, job: Job, cause: str = "") -> Job:
+    """Record that the server may know the job from now on; a request still open is not counted twice."""
+    asks = job.asks if job.asked_ms else job.asks + 1
+    return await deps.store.move(
+        job,
+        Move.ASK,
+        keep_claim=True,
+        stamps=["asked_ms"],
+        asks=asks,
+        event={"attempt": asks, "cause": cause},
+    )
+
+
+def _until_deadline(deps: Deps, job: Job) -> Waiting:
+    """The time an open request has left; both moments are on Valkey's clock."""
+    passed = (job.updated_ms - job.asked_ms) / 1000
+    return Waiting(max(0.0, deps.settings.analysis_wait_seconds - passed))
+
+
+async def _question(storage: Storage, job: Job) -> Question:
+    audio = storage.uri(job.s3_key)
+    if job.script_id is not None:
+        sentence = await sentence_of(job.script_id)
+        if sentence is None:
+            raise Permanent("catalogue_gone", f"script {job.script_id}")
+        return Question(audio_uri=audio, sentences=[sentence])
+    token = await Token.get_or_none(id=job.token_id)
+    if token is None:
+        raise Permanent("catalogue_gone", f"token {job.token_id}")
+    sentences: list[Sentence] = await sentences_of(job.token_id)
+    return Question(
+        audio_uri=audio,
+        sentences=sentences,
+        textgrid_uri=_s3_uri(storage, token.s3_textgrid_url),
+        pitch_uri=_s3_uri(storage, token.s3_pitch_url),
+    )
+
+
+def _s3_uri(storage: Storage, value: str | None) -> str:
+    """A bare key means our bucket; full addresses stay as they are, nothing is the empty string."""
+    if not value or "://" in value:
+        return value or ""
+    return storage.uri(value.lstrip("/"))

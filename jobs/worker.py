@@ -1,0 +1,220 @@
+"""The worker: arq's, started inside our loop, woken instead of polling, and started again when Valkey blips."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, Final
+
+import structlog
+from arq.connections import ArqRedis
+from arq.worker import Worker, func
+from redis.asyncio import BlockingConnectionPool
+from redis.asyncio.client import PubSub
+from typing_extensions import override
+
+from jobs.actors import advance
+from jobs.deps import Deps, open_deps
+from jobs.identity import Identity, identify
+from jobs.reconciler import reconcile_forever
+from jobs.store import ACTOR, QUEUE, WAKE, dumps, loads
+from models.db import DATABASE_DOWN
+from yousync import logs
+from yousync.settings import Settings
+from yousync.valkey import PROCESS_ID, VALKEY_DOWN, connect
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 2.0  # only the fallback: a wake-up comes with every hand-over
+_NEVER: Final = 1_000_000  # arq's own budget of tries; ours is counted per stage in the record
+
+
+class WokenWorker(Worker):
+    """arq's worker with a wake-up channel, and a shutdown that loses nothing.
+
+    arq's lock and queue entry only spread the work: who may write for a job is decided by the claim in its
+    record, so the lock may be short and need not be renewed.
+    """
+
+    def __init__(self, deps: Deps, pool: ArqRedis) -> None:
+        settings = deps.settings
+        super().__init__(
+            functions=[func(advance, name=ACTOR, keep_result=0, max_tries=_NEVER, timeout=86_400)],
+            queue_name=QUEUE,
+            redis_pool=pool,
+            handle_signals=False,
+            max_jobs=settings.worker_slots,
+            keep_result=0,
+            poll_delay=_POLL_SECONDS,
+            queue_read_limit=10 * settings.worker_slots + 100,
+            health_check_interval=10,
+            health_check_key=f"{QUEUE}:health:{PROCESS_ID}",
+            max_tries=_NEVER,
+            ctx={"deps": deps},
+            job_serializer=dumps,
+            job_deserializer=loads,
+            log_results=False,
+        )
+        self.in_progress_timeout_s = settings.lease_seconds
+        self._woken = asyncio.Event()
+
+    @override
+    async def main(self) -> None:
+        """Poll when woken, when a slot gets free, and every other second."""
+        url = self.ctx["deps"].settings.redis_url.get_secret_value()
+        async with connect(url, connections=2, patient=True) as listener:
+            pubsub = listener.pubsub(ignore_subscribe_messages=True)
+            await pubsub.subscribe(WAKE)
+            ears = asyncio.create_task(self._listen(pubsub))
+            try:
+                while not ears.done():
+                    self._woken.clear()
+                    await self._poll_iteration()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_POLL_SECONDS):
+                            await self._woken.wait()
+                await ears
+            finally:
+                ears.cancel()
+                with suppress(asyncio.CancelledError, *VALKEY_DOWN):
+                    await ears
+                await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py 5.3
+
+    @override
+    async def run_job(self, job_id: str, score: int) -> None:
+        try:
+            await super().run_job(job_id, score)
+        finally:
+            self._woken.set()
+
+    async def _listen(self, pubsub: PubSub) -> None:
+        async for _ in pubsub.listen():
+            self._woken.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing new, give running stages some time, then have the rest hand their jobs back."""
+        self.allow_pick_jobs = False
+        running = set(self.tasks.values())
+        if running:
+            await asyncio.wait(running, timeout=seconds)
+        for task in list(self.job_tasks.values()):
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=5)
+        if self.main_task is not None:
+            self.main_task.cancel()
+            with suppress(asyncio.CancelledError, *VALKEY_DOWN):
+                await self.main_task
+        with suppress(*VALKEY_DOWN):
+            await self.pool.delete(self.health_check_key)
+
+
+@asynccontextmanager
+async def working(deps: Deps, identity: Identity) -> AsyncIterator[None]:
+    """A worker, its sweep and its reconciler run while inside, in this loop; leaving drains them.
+
+    Each is started again when Valkey or Postgres goes away under it.
+    """
+    stopping = asyncio.Event()
+    worker = asyncio.create_task(_supervise(deps, stopping))
+    others = [
+        asyncio.create_task(_again("sweep", lambda: _sweep_forever(deps))),
+        asyncio.create_task(_again("reconciler", lambda: reconcile_forever(deps, identity))),
+    ]
+    try:
+        yield
+    finally:
+        for task in others:
+            task.cancel()
+        stopping.set()
+        await asyncio.gather(worker, *others, return_exceptions=True)
+
+
+async def _supervise(deps: Deps, stopping: asyncio.Event) -> None:
+    """Run arq workers one after the other until told to stop; any Valkey error ends one of them."""
+    while not stopping.is_set():
+        async with _arq_pool(deps.settings) as pool:
+            worker = WokenWorker(deps, pool)
+            run = asyncio.create_task(worker.async_run())
+            stop = asyncio.create_task(stopping.wait())
+            await asyncio.wait({run, stop}, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            await worker.drain(deps.settings.drain_seconds if stopping.is_set() else 0.0)
+            with suppress(asyncio.CancelledError):
+                error = run.exception() if run.done() else None
+                if error is not None:
+                    log.warning("worker_restarts", cause=type(error).__name__)
+        if not stopping.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await stopping.wait()
+
+
+@asynccontextmanager
+async def _arq_pool(settings: Settings) -> AsyncIterator[ArqRedis]:
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url.get_secret_value(),
+        max_connections=settings.worker_slots + 4,
+        timeout=5,
+        socket_connect_timeout=3,
+        socket_timeout=5,
+    )
+    client = ArqRedis(pool, job_serializer=dumps, job_deserializer=loads, default_queue_name=QUEUE)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+        await pool.disconnect()
+
+
+async def _sweep_forever(deps: Deps) -> None:
+    while True:
+        handed = await deps.store.sweep()
+        if handed:
+            log.info("swept", jobs=handed)
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _again(name: str, run: Any) -> None:
+    """Run something that never ends, again after every error."""
+    while True:
+        try:
+            await run()
+        except (*VALKEY_DOWN, *DATABASE_DOWN) as error:
+            log.warning("restarts", part=name, cause=type(error).__name__)
+        except Exception:
+            log.exception("restarts", part=name)
+        await asyncio.sleep(1.0)
+
+
+async def identified(deps: Deps) -> Identity:
+    """The Valkey's identity, waiting for Valkey and Postgres to be there; raises WrongValkey."""
+    while True:
+        try:
+            return await identify(deps.valkey, deps.settings)
+        except (*VALKEY_DOWN, *DATABASE_DOWN) as error:
+            log.warning("not_ready", cause=type(error).__name__)
+            await asyncio.sleep(0.5)
+
+
+async def main(settings: Settings) -> None:
+    """A worker process: runs until SIGTERM or SIGINT, then drains."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        deps = await stack.enter_async_context(open_deps(settings, application="yousync-worker"))
+        await stack.enter_async_context(working(deps, await identified(deps)))
+        log.info("worker_ready", slots=settings.worker_slots)
+        await stop.wait()
+        log.info("worker_stops")
+
+
+def run(settings: Settings) -> None:
+    """The `yousync worker` command. Raises WrongValkey."""
+    logs.configure(settings.log_level, settings.log_format, settings.log_file)
+    asyncio.run(main(settings))

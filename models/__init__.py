@@ -1,0 +1,15 @@
+"""Tortoise tables and the queries on them; every query stands beside its table."""
+
+MODULES = [
+    "models.actor",
+    "models.analysis_result",
+    "models.bookmark",
+    "models.deployment",
+    "models.dubbing_result",
+    "models.script",
+    "models.token",
+    "models.user",
+    "models.video_request",
+    "models.youtube_job",
+]
+"""All modules that hold tables; what is not listed here does not exist for migrations."""

@@ -1,0 +1,187 @@
+"""Analysis results: one row a job, from accepted to its outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from tortoise import fields
+from tortoise.contrib.postgres.indexes import PostgreSQLIndex
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+from models.db import connection
+from models.script import Script
+from models.token import Token
+from models.user import User
+from yousync.job import MESSAGES, PROGRESS, Job, State, Status, View, public_status
+
+
+class UnfinishedIndex(PostgreSQLIndex):
+    """Only the rows a reconciler may have to look at."""
+
+    def __init__(self) -> None:
+        super().__init__(fields=("created_at",), name="idx_analysis_unfinished")
+        self.extra = " WHERE status = 'processing' AND deleted_at IS NULL"
+
+
+class AnalysisResult(Model):
+    """What is kept of a job for good.
+
+    `status`, `progress`, `message` and `result` are what clients are shown; `state`, `code` and `history` are
+    for operators. `run` rises when a job that had ended goes on; `deleted_at` is a tombstone that keeps a
+    running job from writing its result back.
+    """
+
+    id = fields.IntField(primary_key=True)
+    job_id = fields.CharField(max_length=64, unique=True)
+    kind = fields.CharField(max_length=16)
+    token: fields.ForeignKeyRelation[Token] = fields.ForeignKeyField(
+        "models.Token", related_name="analysis_results", on_delete=fields.CASCADE, db_index=True
+    )
+    script: fields.ForeignKeyNullableRelation[Script] = fields.ForeignKeyField(
+        "models.Script", related_name="analysis_results", on_delete=fields.CASCADE, null=True, db_index=True
+    )
+    user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="analysis_results", on_delete=fields.CASCADE, null=True
+    )
+    status = fields.CharField(max_length=32)
+    progress = fields.IntField()
+    message = fields.TextField(null=True)
+    result: fields.Field[Any] = fields.JSONField(null=True)
+    overall_score = fields.FloatField(null=True)
+    s3_key = fields.TextField()
+    state = fields.CharField(max_length=16)
+    code = fields.CharField(max_length=64, default="")
+    attempts = fields.IntField(default=0)
+    history: fields.Field[Any] = fields.JSONField(null=True)
+    run = fields.IntField(default=1)
+    version = fields.IntField(default=1)
+    incarnation = fields.CharField(max_length=64)
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+    deleted_at = fields.DatetimeField(null=True)
+    token_id: int
+    script_id: int | None
+    user_id: int | None
+
+    class Meta:
+        table = "analysis_results"
+        indexes = (Index(fields=("user_id", "token_id", "script_id")), UnfinishedIndex())
+
+    def view(self) -> View:
+        """What clients see of this row."""
+        return View(
+            job_id=self.job_id,
+            token_id=self.token_id,
+            status=Status(self.status),
+            progress=self.progress,
+            result=self.result,
+            message=self.message,
+            created_at=self.created_at,
+            version=(self.run, self.version),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """How a run ended: what is written to the row when it does."""
+
+    state: State
+    code: str = ""
+    message: str = ""
+    cause: str = ""  # for operators
+    result: Any = None
+    overall_score: float | None = None
+
+
+_COLUMNS = """job_id, kind, token_id, script_id, user_id, s3_key, run, incarnation, created_at, updated_at,
+    version, state, status, progress, message, code, attempts, result, overall_score, history"""
+_VALUES = """$1, $2, $3::int, $4::int, $5::int, $6, $7::int, $8, $9::timestamptz, now(),
+    $10::int, $11, $12, $13::int, $14, $15, $16::int, $17::jsonb, $18::float8, $19::jsonb"""
+
+_ACCEPT = f"""
+INSERT INTO analysis_results ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (job_id) DO NOTHING
+"""  # noqa: S608  # both parts are the constants above
+
+_CONCLUDE = f"""
+INSERT INTO analysis_results AS kept ({_COLUMNS}) VALUES ({_VALUES})
+ON CONFLICT (job_id) DO UPDATE SET
+    updated_at = EXCLUDED.updated_at, run = EXCLUDED.run, version = EXCLUDED.version,
+    incarnation = EXCLUDED.incarnation, state = EXCLUDED.state, status = EXCLUDED.status,
+    progress = EXCLUDED.progress, message = EXCLUDED.message, code = EXCLUDED.code,
+    attempts = EXCLUDED.attempts, result = EXCLUDED.result, overall_score = EXCLUDED.overall_score,
+    history = EXCLUDED.history
+WHERE kept.deleted_at IS NULL
+  AND (kept.run < EXCLUDED.run OR (kept.run = EXCLUDED.run AND kept.status = 'processing'))
+RETURNING state
+"""  # noqa: S608  # both parts are the constants above
+
+
+def _values(job: Job, conclusion: Conclusion, *, version: int, history: list[dict[str, Any]] | None) -> list[Any]:
+    status = public_status(conclusion.state)
+    return [
+        job.id,
+        job.kind.value,
+        job.token_id,
+        job.script_id,
+        job.user_id,
+        job.s3_key,
+        job.run,
+        job.incarnation,
+        job.created_at,
+        version,
+        conclusion.state.value,
+        status.value,
+        PROGRESS[conclusion.state],
+        conclusion.message or MESSAGES[conclusion.state],
+        conclusion.code,
+        job.asks,
+        None if conclusion.result is None else orjson.dumps(conclusion.result).decode(),
+        conclusion.overall_score,
+        None if history is None else orjson.dumps(history).decode(),
+    ]
+
+
+async def record_accepted(job: Job) -> None:
+    """Write the row of a job just accepted; a row that is there already stays as it is.
+
+    Raises tortoise.exceptions.IntegrityError when the token, script or user is gone.
+    """
+    values = _values(job, Conclusion(state=State.ACCEPTED), version=job.version, history=None)
+    await connection().execute_query(_ACCEPT, values)
+
+
+async def record_conclusion(
+    job: Job, conclusion: Conclusion, *, version: int, history: list[dict[str, Any]]
+) -> State | None:
+    """Write how this run ended, in one statement, and return the state the row is in afterwards.
+
+    It does not matter whether the row was there, or whether the same statement was committed before a crash.
+    A row of a newer run, or of this run but already ended, stays as it is: its state is returned and holds.
+    None means that the row was deleted meanwhile. Raises IntegrityError when token, script or user is gone.
+    """
+    values = _values(job, conclusion, version=version, history=history)
+    written = await connection().execute_query_dict(_CONCLUDE, values)
+    if written:
+        return conclusion.state
+    row = await AnalysisResult.get_or_none(job_id=job.id, deleted_at=None)
+    return None if row is None else State(row.state)
+
+
+async def find_result(job_id: str) -> AnalysisResult | None:
+    """The row of a job, unless it was deleted."""
+    return await AnalysisResult.get_or_none(job_id=job_id, deleted_at=None)
+
+
+async def unfinished_results(*, before: datetime, after_id: int, limit: int) -> list[AnalysisResult]:
+    """Rows accepted before a moment that have not ended, in id order: one index scan, batch by batch."""
+    return (
+        await AnalysisResult.filter(
+            status=Status.PROCESSING.value, deleted_at=None, created_at__lt=before, id__gt=after_id
+        )
+        .order_by("id")
+        .limit(limit)
+    )

@@ -1,0 +1,119 @@
+"""The connection to Postgres, and the migrations that ship with this package."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import aerich
+import asyncpg
+from tortoise import Tortoise
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.connection import get_connection
+from tortoise.exceptions import DBConnectionError
+
+from models import MODULES
+from yousync.settings import Settings
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+DATABASE_DOWN = (
+    DBConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    OSError,
+)
+"""What a query raises when Postgres is away, restarting, out of connections or too slow to answer."""
+
+_UPGRADE_LOCK = 0x594F5553  # "YOUS": one migrating process at a time per database
+
+
+def credentials(dsn: str) -> dict[str, Any]:
+    """Asyncpg's connection arguments for a `postgres://` or `postgresql://` URL as managed services hand it out.
+
+    `sslmode` is honoured as libpq does (require encrypts, verify-* also checks). Raises ValueError for others.
+    """
+    url = urlsplit(dsn)
+    if url.scheme not in {"postgres", "postgresql", "asyncpg"}:
+        raise ValueError("DATABASE_URL must start with postgresql://")
+    found: dict[str, Any] = {
+        "host": url.hostname or "localhost",
+        "port": url.port or 5432,
+        "user": unquote(url.username or "postgres"),
+        "password": unquote(url.password or ""),
+        "database": unquote(url.path.lstrip("/")) or "postgres",
+    }
+    mode = parse_qs(url.query).get("sslmode", ["disable" if url.hostname in {"127.0.0.1", "localhost"} else "prefer"])[
+        0
+    ]
+    if mode in {"require", "verify-ca", "verify-full"}:
+        context = ssl.create_default_context()
+        context.check_hostname = mode == "verify-full"
+        if mode == "require":
+            context.verify_mode = ssl.CERT_NONE
+        found["ssl"] = context
+    elif mode != "disable":
+        found["ssl"] = mode
+    return found
+
+
+def config(dsn: str, *, pool: int = 20, application: str = "yousync") -> dict[str, Any]:
+    """Tortoise's configuration for this database."""
+    return {
+        "connections": {
+            "default": {
+                "engine": "tortoise.backends.asyncpg",
+                "credentials": {
+                    **credentials(dsn),
+                    "minsize": 1,
+                    "maxsize": pool,
+                    "command_timeout": 20,
+                    "timeout": 5,
+                    "server_settings": {"application_name": application, "statement_timeout": "20000"},
+                },
+            }
+        },
+        "apps": {"models": {"models": [*MODULES, "aerich.models"], "default_connection": "default"}},
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+AERICH = config(os.environ.get("DATABASE_URL", "postgresql://127.0.0.1/yousync"))
+"""What `aerich migrate` reads while developing; nothing at run time uses it."""
+
+
+def connection() -> BaseDBAsyncClient:
+    """The pool the queries run on."""
+    return get_connection("default")
+
+
+@asynccontextmanager
+async def connected(settings: Settings, *, pool: int = 20, application: str = "yousync") -> AsyncIterator[None]:
+    """Tortoise ready for every task of this process; one at a time per process."""
+    await Tortoise.init(
+        config=config(settings.database_url.get_secret_value(), pool=pool, application=application),
+        _enable_global_fallback=True,
+    )
+    try:
+        yield
+    finally:
+        await Tortoise.close_connections()
+
+
+async def upgrade(settings: Settings) -> list[str]:
+    """Apply the migrations this database lacks and return their names; callers at once take turns."""
+    dsn = settings.database_url.get_secret_value()
+    guard = await asyncpg.connect(**credentials(dsn))
+    try:
+        await guard.execute("SELECT pg_advisory_lock($1)", _UPGRADE_LOCK)
+        async with aerich.Command(config(dsn, pool=2), location=str(MIGRATIONS)) as command:
+            return await command.upgrade()
+    finally:
+        await guard.close()

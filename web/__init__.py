@@ -1,0 +1,1 @@
+"""HTTP only: parse, call the engine or a query, answer."""

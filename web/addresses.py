@@ -1,0 +1,35 @@
+"""Where a request really comes from, past the proxies that are ours."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+from aiohttp import web
+
+
+def client_address(request: web.Request, trusted: list[str]) -> str:
+    """The client's address: the peer's, or the first one in X-Forwarded-For that no trusted proxy wrote.
+
+    `trusted` holds networks (CIDR). Headers from anybody else are not believed, and what is no address ends
+    the walk. IPv6 clients count by their /64, which is what one subscriber has.
+    """
+    networks = [ip_network(entry, strict=False) for entry in trusted]
+    hops = [part.strip() for value in request.headers.getall("X-Forwarded-For", []) for part in value.split(",")]
+    address = request.remote or "0.0.0.0"  # noqa: S104  # an unknown peer, not a bind
+    while hops:
+        try:
+            if not any(ip_address(address) in network for network in networks):
+                break
+            ip_address(hops[-1])
+        except ValueError:
+            break
+        address = hops.pop()
+    return _counted(address)
+
+
+def _counted(address: str) -> str:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network(f"{parsed}/64", strict=False)) if parsed.version == 6 else str(parsed)

@@ -1,0 +1,55 @@
+"""The web application, put together: read this first."""
+
+from __future__ import annotations
+
+import structlog
+from aiohttp import web
+
+from web.auth import authenticate
+from web.contract import AUTHENTICATE, Contract, register
+from web.docs import install_docs
+from web.problems import problems
+from web.requests import install_requests, requests
+from web.routes import jobs, service, uploads, webhooks
+from web.wiring import HUB, SETTINGS, resources
+from yousync import logs
+from yousync.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+CONTRACTS: tuple[Contract, ...] = (service.routes, uploads.routes, jobs.routes, webhooks.routes)
+"""Every endpoint there is, noun by noun."""
+
+_DESCRIPTION = "Dubbing practice: a learner's recording goes in, scores come out, progress is streamed."
+
+
+def make_app(settings: Settings, *, with_worker: bool) -> web.Application:
+    """The application, not started; `with_worker` runs the engine in the same process."""
+    app = web.Application(middlewares=[requests, problems])
+    app[SETTINGS] = settings
+    app[AUTHENTICATE] = authenticate
+    install_requests(app)
+    register(app, CONTRACTS)
+    install_docs(app, CONTRACTS, title="YouSync", version=service.VERSION, description=_DESCRIPTION)
+    app.cleanup_ctx.append(resources(with_worker=with_worker))
+    app.on_shutdown.append(_end_streams)
+    return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    """First of all at shutdown: open streams end, readiness says no."""
+    app[HUB].close()
+
+
+def run(settings: Settings, *, with_worker: bool) -> None:
+    """The `yousync web` command: serve until SIGTERM or SIGINT. Raises WrongValkey."""
+    logs.configure(settings.log_level, settings.log_format, settings.log_file)
+    web.run_app(
+        make_app(settings, with_worker=with_worker),
+        host=settings.host,
+        port=settings.port,
+        shutdown_timeout=6,
+        keepalive_timeout=75,
+        access_log=None,
+        print=lambda _: log.info("web_ready", port=settings.port),
+    )

@@ -1,0 +1,120 @@
+"""From a request to the validated models of its locations, with every error of every location at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, get_args, get_origin
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from web.metering import read_body
+from web.uploads import FilePart, read_form
+from yousync.errors import MalformedBody, NotFound, ValidationFailed, YouSyncError
+
+MAX_JSON_BYTES = 2**20
+_OUT_OF_RANGE = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
+
+
+@asynccontextmanager
+async def bind(
+    request: web.Request, inputs: Mapping[str, type[BaseModel]], raises: Sequence[type[YouSyncError]]
+) -> AsyncIterator[dict[str, Any]]:
+    """The handler's arguments by location; a file is given its budget back at the end.
+
+    Raises ValidationFailed with a JSON pointer for each fault, MalformedBody for a body of another type
+    than the route takes, and the route's own NotFound for a path of ids that no row can have.
+    """
+    values: dict[str, Any] = {}
+    faults: list[dict[str, str]] = []
+    for location, model in inputs.items():
+        try:
+            values[location] = model.model_validate(await _raw(request, location, model))
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            if location == "path" and all(fault["type"] in _OUT_OF_RANGE for fault in found):
+                raise _not_found(raises) from None
+            faults += [
+                {"pointer": _pointer(location, fault["loc"]), "detail": fault["msg"], "code": fault["type"]}
+                for fault in found
+            ]
+        except ValidationFailed as error:  # a form without its file
+            faults += error.errors
+    if faults:
+        raise ValidationFailed(errors=faults)
+    try:
+        yield values
+    finally:
+        for value in dict(values["form"]).values() if "form" in values else ():
+            if isinstance(value, FilePart):
+                value.close()
+
+
+async def _raw(request: web.Request, location: str, model: type[BaseModel]) -> Any:
+    match location:
+        case "path":
+            return dict(request.match_info)
+        case "query":
+            return _flat(request.query.getall, request.query, model)
+        case "header":
+            return {name: request.headers[header] for name, header in _headers(model) if header in request.headers}
+        case "body":
+            return await _json(request)
+        case _:
+            return await read_form(request, file_field(model))
+
+
+def _flat(getall: Any, given: Mapping[str, str], model: type[BaseModel]) -> dict[str, Any]:
+    """Repeated keys are a list where the model has one; else the last wins, as everywhere on the web."""
+    values: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if key in given:
+            repeated = getall(key)
+            values[key] = repeated if get_origin(field.annotation) in (list, tuple, set) else repeated[-1]
+    return values
+
+
+def _headers(model: type[BaseModel]) -> list[tuple[str, str]]:
+    return [(field.alias or name, header_name(name, field)) for name, field in model.model_fields.items()]
+
+
+def header_name(name: str, field: FieldInfo) -> str:
+    """The header of a field: its alias, or its name with hyphens (`idempotency_key`: Idempotency-Key)."""
+    return field.alias or name.replace("_", "-").title()
+
+
+async def _json(request: web.Request) -> Any:
+    raw = await read_body(request, max_bytes=MAX_JSON_BYTES)
+    if not raw:
+        raise ValidationFailed(errors=[{"pointer": "/body", "detail": "Field required", "code": "missing"}])
+    if request.content_type != "application/json" and not request.content_type.endswith("+json"):
+        raise MalformedBody
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise MalformedBody from None
+
+
+def file_field(model: type[BaseModel]) -> str:
+    """The name of a form model's one file field; TypeError when it has none, or more."""
+    names = [
+        name
+        for name, field in model.model_fields.items()
+        if field.annotation is FilePart or FilePart in get_args(field.annotation)
+    ]
+    if len(names) != 1:
+        raise TypeError(f"{model.__name__} needs exactly one AudioFile, not {len(names)}")
+    return names[0]
+
+
+def _pointer(location: str, where: tuple[int | str, ...]) -> str:
+    """RFC 6901."""
+    return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in (location, *where))
+
+
+def _not_found(raises: Sequence[type[YouSyncError]]) -> YouSyncError:
+    return next((error for error in raises if issubclass(error, NotFound)), NotFound)()

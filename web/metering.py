@@ -1,0 +1,115 @@
+"""Reading a request body under a limit of bytes, a minimum rate and an idle timeout, whatever the client says."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
+
+from yousync.errors import MalformedBody, TooLarge, UploadTooSlow
+
+CHUNK = 64 * 2**10  # bytes a read asks for
+MIN_BYTES_PER_S = 4 * 2**10  # the slowest mobile uplink worth a slot: 60 s of speech in about 24 s
+IDLE_TIMEOUT_S = 10.0
+GRACE_S = 5.0  # waiting that is forgiven before the rate counts
+
+T = TypeVar("T")
+
+
+class MeteredStream:
+    """A request's body, read as aiohttp's multipart parser reads it, with every byte counted.
+
+    Only the time spent waiting for the client counts against the rate, so that a slow server is not
+    the client's fault. Raises `too_large` past `limit` bytes, UploadTooSlow below `min_bytes_per_s` or
+    after `idle_timeout_s` without a byte, MalformedBody when the transfer coding is broken, and
+    ConnectionResetError when the client left.
+    """
+
+    def __init__(
+        self,
+        request: web.Request,
+        *,
+        limit: int,
+        too_large: type[TooLarge] = TooLarge,
+        min_bytes_per_s: float = MIN_BYTES_PER_S,
+        idle_timeout_s: float = IDLE_TIMEOUT_S,
+    ) -> None:
+        self._content = request.content
+        self.limit = limit
+        self.too_large = too_large
+        self.min_bytes_per_s = min_bytes_per_s
+        self.idle_timeout_s = idle_timeout_s
+        self.consumed = 0
+        self._waited = 0.0
+        self._pushed = b""
+
+    async def read(self, n: int = CHUNK) -> bytes:
+        """At most `n` bytes, empty at the end."""
+        if self._pushed:
+            data, self._pushed = self._pushed[:n], self._pushed[n:]
+            return data
+        return await self._count(self._content.read(n))
+
+    async def readline(self, *, max_line_length: int | None = None) -> bytes:
+        """One line with its end; MalformedBody when it is longer than `max_line_length`."""
+        head, newline, self._pushed = self._pushed.partition(b"\n")
+        if newline:
+            return head + newline
+        return head + await self._count(self._content.readline(max_line_length=max_line_length))
+
+    def unread_data(self, data: bytes) -> None:
+        """Take back what the multipart parser read past its boundary."""
+        self._pushed = data + self._pushed
+
+    def at_eof(self) -> bool:
+        """Whether the body has been read to its end."""
+        return not self._pushed and self._content.at_eof()
+
+    async def _count(self, reading: Awaitable[bytes]) -> bytes:
+        begun = time.monotonic()
+        try:
+            async with asyncio.timeout(self.idle_timeout_s):
+                data = await reading
+        except TimeoutError:
+            raise UploadTooSlow from None
+        except (RequestPayloadError, HttpProcessingError, ValueError) as error:
+            raise MalformedBody from error
+        self._waited += time.monotonic() - begun
+        self.consumed += len(data)
+        if self.consumed > self.limit:
+            raise self.too_large
+        if self._waited > GRACE_S and self.consumed < self.min_bytes_per_s * self._waited and data:
+            raise UploadTooSlow
+        return data
+
+
+async def read_body(
+    request: web.Request,
+    *,
+    max_bytes: int,
+    too_large: type[TooLarge] = TooLarge,
+    min_bytes_per_s: float = MIN_BYTES_PER_S,
+    idle_timeout_s: float = IDLE_TIMEOUT_S,
+) -> bytes:
+    """The whole body, at most `max_bytes`; a longer one is refused by its Content-Length before a byte is read.
+
+    Errors are MeteredStream's.
+    """
+    if (request.content_length or 0) > max_bytes:
+        raise too_large
+    stream = MeteredStream(
+        request,
+        limit=max_bytes,
+        too_large=too_large,
+        min_bytes_per_s=min_bytes_per_s,
+        idle_timeout_s=idle_timeout_s,
+    )
+    body = bytearray()
+    while chunk := await stream.read():
+        body += chunk
+    return bytes(body)

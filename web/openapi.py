@@ -1,0 +1,201 @@
+"""The OpenAPI 3.1.1 document, drawn from the contracts and the error classes alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from http import HTTPStatus
+from typing import Any, Literal
+
+from pydantic import BaseModel, TypeAdapter
+
+from web.contract import Contract, Endpoint
+from web.inputs import header_name
+from web.problems import PROBLEM_TYPE, problem_type
+from yousync.errors import YouSyncError
+
+VERSION = "3.1.1"
+_REF = "#/components/schemas/{model}"
+_PLACES = {"path": "path", "query": "query", "header": "header"}
+_MEDIA = {"body": "application/json", "form": "multipart/form-data"}
+_Schemas = dict[tuple[str, str], dict[str, Any]]
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "A failure as RFC 9457 has it. `code` is stable; titles and details are for people.",
+    "required": ["type", "title", "status", "detail", "code", "request_id", "instance"],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "examples": [problem_type("not_found")]},
+        "title": {"type": "string", "description": "In Korean, or in English where Accept-Language prefers it."},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "request_id": {"type": "string", "description": "Also in X-Request-Id; names the request in the logs."},
+        "instance": {"type": "string", "description": "The path that was asked for."},
+        "errors": {
+            "type": "array",
+            "description": "Each fault of the input, where there are any.",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail", "code"],
+                "properties": {
+                    "pointer": {"type": "string", "examples": ["/query/limit"]},
+                    "detail": {"type": "string"},
+                    "code": {"type": "string", "examples": ["int_parsing"]},
+                },
+            },
+        },
+    },
+}
+
+
+def document(
+    contracts: Sequence[Contract],
+    *,
+    title: str = "YouSync",
+    version: str = "1.0.0",
+    description: str = "",
+) -> dict[str, Any]:
+    """The document, ready for JSON. ValueError when two endpoints share a name, or a method and path."""
+    endpoints = [endpoint for contract in contracts for endpoint in contract.endpoints]
+    for kind, keys in (
+        ("operationId", [endpoint.name for endpoint in endpoints]),
+        ("operation", [f"{endpoint.method} {endpoint.path}" for endpoint in endpoints]),
+    ):
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ValueError(f"{kind} given twice: {', '.join(twice)}")
+    schemas, components = _schemas(endpoints)
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        path = re.sub(r"{(\w+):[^}]+}", r"{\1}", endpoint.path)  # aiohttp's regular expressions are not OpenAPI's
+        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, schemas, components)
+    return {
+        "openapi": VERSION,
+        "info": {"title": title, "version": version, "description": description},
+        "servers": [{"url": "/"}, {"url": "/api", "description": "The same under the prefix that the web app uses"}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(endpoint.tag for endpoint in endpoints)],
+        "paths": paths,
+        "components": {
+            "schemas": {**components, "Problem": PROBLEM_SCHEMA},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _schemas(endpoints: Iterable[Endpoint]) -> tuple[_Schemas, dict[str, Any]]:
+    """The schema of each input and reply by (endpoint, place), and the components they refer to."""
+    wanted: list[tuple[tuple[str, str], Literal["validation", "serialization"], TypeAdapter[Any]]] = []
+    for endpoint in endpoints:
+        for location, model in endpoint.inputs.items():
+            wanted.append(((endpoint.name, location), "validation", TypeAdapter(model)))
+        if endpoint.reply is not None:
+            wanted.append(((endpoint.name, "reply"), "serialization", TypeAdapter(endpoint.reply)))
+        if endpoint.events is not None:
+            wanted.append(((endpoint.name, "events"), "serialization", TypeAdapter(endpoint.events)))
+    found, rest = TypeAdapter.json_schemas(wanted, ref_template=_REF)
+    return {key: schema for (key, _), schema in found.items()}, rest.get("$defs", {})
+
+
+def _operation(endpoint: Endpoint, schemas: _Schemas, components: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": endpoint.name,
+        "tags": [endpoint.tag],
+        "summary": endpoint.summary,
+        "description": endpoint.description,
+        "responses": {str(endpoint.status): _success(endpoint, schemas), **_failures(endpoint.raises)},
+    }
+    parameters = [
+        parameter
+        for location, model in endpoint.inputs.items()
+        if location in _PLACES
+        for parameter in _parameters(location, model, _resolved(schemas[endpoint.name, location], components))
+    ]
+    if parameters:
+        operation["parameters"] = parameters
+    for location, media in _MEDIA.items():
+        if location in endpoint.inputs:
+            content = {media: {"schema": schemas[endpoint.name, location]}}
+            operation["requestBody"] = {"required": True, "content": content}
+    if endpoint.auth != "none":
+        operation["security"] = [{"bearer": []}] if endpoint.auth == "required" else [{}, {"bearer": []}]
+    return operation
+
+
+def _resolved(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    reference = schema.get("$ref")
+    found: dict[str, Any] = components[reference.rsplit("/", 1)[1]] if reference else schema
+    return found
+
+
+def _parameters(location: str, model: type[BaseModel], schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    required = schema.get("required", [])
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        shape = dict(schema["properties"][key])
+        parameter = {
+            "name": header_name(name, field) if location == "header" else key,
+            "in": _PLACES[location],
+            "required": location == "path" or key in required,
+            "schema": shape,
+        }
+        if "description" in shape:
+            parameter["description"] = shape.pop("description")
+        yield parameter
+
+
+def _success(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": HTTPStatus(endpoint.status).phrase}
+    if endpoint.events is not None:
+        response["description"] = (
+            "A stream of server-sent events. Each `data:` line is one of the items; `id:` is for Last-Event-ID."
+        )
+        items = {"type": "array", "items": schemas[endpoint.name, "events"]}
+        response["content"] = {"text/event-stream": {"schema": items}}
+    elif endpoint.reply is not None:
+        response["content"] = {"application/json": {"schema": schemas[endpoint.name, "reply"]}}
+    return response
+
+
+def _failures(raises: Iterable[type[YouSyncError]]) -> dict[str, Any]:
+    """One response for each status, with the codes it may carry and an example of each."""
+    grouped: dict[int, list[type[YouSyncError]]] = {}
+    for error in raises:
+        grouped.setdefault(error.status, []).append(error)
+    responses: dict[str, Any] = {}
+    for status, errors in sorted(grouped.items()):
+        codes = [error.code for error in errors]
+        schema = {
+            "allOf": [{"$ref": _REF.format(model="Problem")}],
+            "properties": {"status": {"const": status}, "code": {"enum": sorted(set(codes))}},
+        }
+        responses[str(status)] = {
+            "description": " · ".join(dict.fromkeys(error.title for error in errors)),
+            "content": {PROBLEM_TYPE: {"schema": schema, "examples": {e.code: _example(e) for e in errors}}},
+            **_failure_headers(status),
+        }
+    responses["default"] = {
+        "description": "Any other failure",
+        "content": {PROBLEM_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}},
+    }
+    return responses
+
+
+def _example(error: type[YouSyncError]) -> dict[str, Any]:
+    """As `web.problems` would render it."""
+    told = re.sub(r"\s+", " ", error.__doc__ or "").strip()
+    value = {
+        "type": problem_type(error.code),
+        "title": error.title_ko,
+        "status": error.status,
+        "detail": error.title_ko,
+        "code": error.code,
+        "request_id": "5f0d8a0d2f3b4a1c9d3e7b6a5c4f3e2d",
+        "instance": "/path",
+    }
+    return {"summary": error.title, "description": told, "value": value}
+
+
+def _failure_headers(status: int) -> dict[str, Any]:
+    names = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+    return {"headers": {names[status]: {"schema": {"type": "string"}}}} if status in names else {}

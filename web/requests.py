@@ -1,0 +1,93 @@
+"""Around every request: its id, its line in the access log, and the security headers of its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
+
+from web.problems import CLIENT_GONE
+from yousync.job import is_job_id
+
+REQUEST_ID_HEADER = "X-Request-Id"
+API_CSP = "default-src 'none'; frame-ancestors 'none'"
+PROBES = frozenset({"/livez", "/readyz", "/health"})
+_TRUSTWORTHY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+REQUEST_ID = web.RequestKey("request_id", str)
+
+_log = structlog.stdlib.get_logger("web.access")
+
+
+@web.middleware
+async def requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Bind request_id and job_id for every line logged on the way, and write one line at the end."""
+    given = request.headers.get(REQUEST_ID_HEADER, "")
+    request_id = given if _TRUSTWORTHY_ID.fullmatch(given) else uuid.uuid4().hex
+    request[REQUEST_ID] = request_id
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    job_id = request.match_info.get("job_id") or request.query.get("job_id", "")
+    if is_job_id(job_id):
+        structlog.contextvars.bind_contextvars(job_id=job_id)
+    begun = time.perf_counter()
+    status, sent = 500, 0
+    try:
+        response = await handler(request)
+        status = response.status
+        sent = request.writer.output_size if response.prepared else response.content_length or 0
+    except web.HTTPException as error:  # redirects; every refusal has become a problem by now
+        status = error.status
+        raise
+    except asyncio.CancelledError:  # the client left, or we are shutting down
+        status = CLIENT_GONE
+        raise
+    else:
+        return response
+    finally:
+        path = request.path
+        _log.log(
+            logging.DEBUG if path in PROBES and status < 400 else logging.INFO,
+            "request",
+            method=request.method,
+            path=path,
+            status=status,
+            duration_ms=round((time.perf_counter() - begun) * 1000, 2),
+            bytes=sent,
+        )
+        structlog.contextvars.clear_contextvars()
+
+
+async def _headers(request: web.Request, response: web.StreamResponse) -> None:
+    """On every answer, streams and errors too; a route that set one of its own keeps it."""
+    headers = response.headers
+    if REQUEST_ID in request:
+        headers[REQUEST_ID_HEADER] = request[REQUEST_ID]
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault("Content-Security-Policy", API_CSP)
+
+
+def _no_protocol_noise(record: logging.LogRecord) -> bool:
+    """Bytes that are no HTTP are the sender's fault: one line without a traceback, at debug."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        _log.debug("not_http", error=type(error).__name__)
+        return False
+    return True
+
+
+def install_requests(app: web.Application) -> None:
+    """Add the headers to `app`, and quieten aiohttp's own error lines for malformed HTTP.
+
+    The middlewares are given to the Application by its maker, this one outermost.
+    """
+    app.on_response_prepare.append(_headers)
+    logging.getLogger("aiohttp.server").addFilter(_no_protocol_noise)

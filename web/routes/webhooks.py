@@ -1,0 +1,82 @@
+"""Webhooks of the analysis server: authenticated by the token in the URL we handed out, durable before 200."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import structlog
+from aiohttp import web
+from pydantic import BaseModel, Field
+
+from jobs.engine import Delivery
+from web.contract import Contract
+from web.metering import read_body
+from web.wiring import ENGINE, SETTINGS
+from yousync import webhooks
+from yousync.errors import DependencyDown, MalformedWebhook, WebhookTokenInvalid, WebhookTooLarge
+
+log = structlog.get_logger(__name__)
+
+routes = Contract(tag="Webhooks")
+
+_RAISES = (MalformedWebhook, WebhookTokenInvalid, WebhookTooLarge, DependencyDown)
+
+
+class WebhookQuery(BaseModel):
+    """What the URL says that was handed out."""
+
+    job_id: Annotated[str, Field(max_length=64)] = ""
+    token: Annotated[str, Field(max_length=200)] = ""
+    task_id: Annotated[str, Field(max_length=200)] | None = None
+
+
+class ScriptReceipt(BaseModel):
+    """The result is safe."""
+
+    received: Literal[True] = True
+    job_id: str
+    message: str | None = None
+
+
+class TokenReceipt(ScriptReceipt):
+    """The result is safe."""
+
+    task_id: str | None = None
+
+
+@routes.post("/tokens/webhook/analysis-complete", raises=_RAISES)
+async def token_analysis_complete(request: web.Request, *, query: WebhookQuery) -> TokenReceipt:
+    """Take the result of an analysis; early, late and repeated ones are answered alike.
+
+    The body is the result, or `{"analysis_results": {...}}`, or a report of failure.
+    """
+    message = await _deliver(request, query)
+    return TokenReceipt(job_id=query.job_id, task_id=query.task_id, message=message)
+
+
+@routes.post("/scripts/webhook/analysis-complete", raises=_RAISES)
+async def script_analysis_complete(request: web.Request, *, query: WebhookQuery) -> ScriptReceipt:
+    """Take the result of a sentence's analysis; early, late and repeated ones are answered alike.
+
+    The body is an object with a `result`, or the result itself, or a report of failure.
+    """
+    return ScriptReceipt(job_id=query.job_id, message=await _deliver(request, query))
+
+
+async def _deliver(request: web.Request, query: WebhookQuery) -> str | None:
+    settings = request.app[SETTINGS]
+    if not query.job_id:
+        raise MalformedWebhook("job_id가 필요합니다")
+    if not webhooks.verify(settings, query.job_id, query.token):
+        raise WebhookTokenInvalid
+    body = await read_body(request, max_bytes=settings.max_webhook_bytes, too_large=WebhookTooLarge)
+    delivery = await request.app[ENGINE].deliver(query.job_id, body)
+    log.info("webhook", delivery=delivery.value, bytes=len(body))
+    return None if delivery is Delivery.DELIVERED else _MESSAGES[delivery]
+
+
+_MESSAGES = {
+    Delivery.KEPT: "결과를 보관했습니다",
+    Delivery.DUPLICATE: "이미 처리된 작업입니다",
+    Delivery.DROPPED: "기다리는 작업이 없습니다",
+}

@@ -1,0 +1,169 @@
+"""The file of a multipart upload: found, received within its limits, and paid for from one budget."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, cast
+
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+from pydantic import InstanceOf, WithJsonSchema
+
+from web.metering import CHUNK, IDLE_TIMEOUT_S, MIN_BYTES_PER_S, MeteredStream
+from yousync.errors import FileTooLarge, MalformedBody, UploadsBusy, ValidationFailed
+
+ENVELOPE_BYTES = 64 * 2**10  # boundaries, part headers and text fields around the file
+MAX_PARTS = 100
+BUSY_RETRY_AFTER = 5.0  # seconds; an upload is seldom under way for longer
+_IDENTITY = frozenset({"", "binary", "8bit", "7bit"})
+
+
+class UploadBudget:
+    """How many bytes of uploads this process may hold at once: a sum over what is there, so it cannot drift."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._held: dict[FilePart, int] = {}
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes held now."""
+        return sum(self._held.values())
+
+    def hold(self, part: FilePart, size: int, *, expected: int = 0) -> None:
+        """Account `size` bytes to `part`, raising UploadsBusy if they (or `expected` ones) do not fit."""
+        others = self.in_flight - self._held.get(part, 0)
+        if others + max(size, expected) > self.limit:
+            raise UploadsBusy(retry_after=BUSY_RETRY_AFTER)
+        self._held[part] = size
+
+    def release(self, part: FilePart) -> None:
+        """The bytes of `part` are gone, or durable elsewhere."""
+        self._held.pop(part, None)
+
+
+class FilePart:
+    """The file of a form, not read yet: `receive` reads it. Its name and type are the client's claims."""
+
+    def __init__(self, request: web.Request, field: str, part: BodyPartReader, rest: Multipart) -> None:
+        self.field = field
+        self.filename = part.filename or ""
+        self.content_type = part.headers.get("Content-Type", "")
+        self.content_length = request.content_length
+        self.part = part
+        self.rest = rest
+        self._budget: UploadBudget | None = None
+
+    def charge(self, budget: UploadBudget, size: int, *, expected: int = 0) -> None:
+        """Hold `size` bytes of `budget` until `close`."""
+        self._budget = budget
+        budget.hold(self, size, expected=expected)
+
+    def close(self) -> None:
+        """Give the budget back; the contract does so when the handler has answered."""
+        if self._budget is not None:
+            self._budget.release(self)
+
+
+AudioFile = Annotated[
+    InstanceOf[FilePart],
+    WithJsonSchema({"type": "string", "contentMediaType": "application/octet-stream"}),
+]
+
+
+class Multipart:
+    """A multipart/form-data body, part by part, metered."""
+
+    def __init__(self, request: web.Request) -> None:
+        self.stream = MeteredStream(request, limit=ENVELOPE_BYTES, too_large=FileTooLarge)
+        self._reader = MultipartReader(request.headers, cast(StreamReader, self.stream), client_max_size=ENVELOPE_BYTES)
+        self._parts = 0
+
+    async def next(self) -> BodyPartReader | None:
+        """The next part, None after the last; MalformedBody when the body is not what multipart asks for."""
+        try:
+            part = await self._reader.next()
+        except (HttpProcessingError, ValueError, RuntimeError, AssertionError) as error:
+            raise MalformedBody from error
+        self._parts += 1
+        if isinstance(part, MultipartReader) or self._parts > MAX_PARTS:
+            raise MalformedBody
+        return part
+
+
+def file_missing(field: str) -> ValidationFailed:
+    """422: there is no file in the field where one is needed."""
+    return ValidationFailed(errors=[{"pointer": f"/form/{field}", "detail": "파일이 필요합니다", "code": "missing"}])
+
+
+def one_file(field: str) -> ValidationFailed:
+    """422: a second file, or one in another field."""
+    detail = f"'{field}' 필드에 파일 하나만 보낼 수 있습니다"
+    return ValidationFailed(errors=[{"pointer": f"/form/{field}", "detail": detail, "code": "one_file"}])
+
+
+async def read_form(request: web.Request, field: str) -> dict[str, Any]:
+    """Text fields up to the file named `field`, and that as an unread FilePart.
+
+    Raises ValidationFailed when there is no such file, MalformedBody when the multipart is broken.
+    """
+    if request.content_type != "multipart/form-data":
+        raise file_missing(field)
+    try:
+        form = Multipart(request)
+    except (ValueError, AssertionError):  # no boundary, or too long a one
+        raise file_missing(field) from None
+    values: dict[str, Any] = {}
+    while (part := await form.next()) is not None:
+        if part.filename is not None:
+            if part.name != field:
+                raise one_file(field)
+            values[field] = FilePart(request, field, part, form)
+            return values
+        values[part.name or ""] = await _text(part)
+    raise file_missing(field)
+
+
+async def _text(part: BodyPartReader) -> str:
+    if part.headers.get("Content-Transfer-Encoding", "").lower() not in _IDENTITY:
+        raise MalformedBody
+    try:
+        return (await part.read()).decode()
+    except (ValueError, AssertionError) as error:
+        raise MalformedBody from error
+
+
+async def receive(
+    file: FilePart,
+    *,
+    max_bytes: int,
+    budget: UploadBudget,
+    min_bytes_per_s: float = MIN_BYTES_PER_S,
+    idle_timeout_s: float = IDLE_TIMEOUT_S,
+) -> bytes:
+    """The file's bytes, and the rest of the form read to its end.
+
+    Raises FileTooLarge (by Content-Length before a byte is read, else by counting), UploadsBusy when
+    `budget` is used up, UploadTooSlow, MalformedBody for a broken or transfer-encoded part and
+    ValidationFailed when a second file follows. The bytes stay charged until the handler has answered.
+    """
+    if (file.content_length or 0) > max_bytes + ENVELOPE_BYTES:
+        raise FileTooLarge
+    if file.part.headers.get("Content-Transfer-Encoding", "").lower() not in _IDENTITY:
+        raise MalformedBody  # RFC 7578 section 4.7: no browser sends it, and it hides the real size
+    stream = file.rest.stream
+    stream.limit = stream.consumed + max_bytes + ENVELOPE_BYTES
+    stream.min_bytes_per_s, stream.idle_timeout_s = min_bytes_per_s, idle_timeout_s
+    file.charge(budget, 0, expected=min(file.content_length or 0, max_bytes))
+    data = bytearray()
+    while not file.part.at_eof():
+        try:
+            data += await file.part.read_chunk(CHUNK)
+        except (ValueError, AssertionError) as error:
+            raise MalformedBody from error
+        if len(data) > max_bytes:
+            raise FileTooLarge
+        file.charge(budget, len(data))
+    while (part := await file.rest.next()) is not None:
+        if part.filename is not None or part.name == file.field:
+            raise one_file(file.field)
+    return bytes(data)

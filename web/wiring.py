@@ -1,0 +1,46 @@
+"""Everything the handlers may use: all keys of the application, and the one context that opens and closes it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from jobs.changes import open_changes
+from jobs.deps import Deps, open_deps
+from jobs.engine import Engine
+from jobs.worker import identified, working
+from web.hub import Hub, running_hub
+from web.uploads import UploadBudget
+from yousync.audio import Prober
+from yousync.settings import Settings
+
+SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
+DEPS: web.AppKey[Deps] = web.AppKey("deps", Deps)
+ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
+HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
+PROBER: web.AppKey[Prober] = web.AppKey("prober", Prober)
+BUDGET: web.AppKey[UploadBudget] = web.AppKey("budget", UploadBudget)
+
+
+def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator[None]]:
+    """A cleanup context that opens all of the above, and runs the engine in this process where asked to."""
+
+    async def opened(app: web.Application) -> AsyncIterator[None]:
+        settings = app[SETTINGS]
+        async with AsyncExitStack() as stack:
+            deps = await stack.enter_async_context(open_deps(settings, application="yousync-web"))
+            identity = await identified(deps)
+            engine = Engine(deps, identity)
+            changes = await stack.enter_async_context(open_changes(settings))
+            app[DEPS] = deps
+            app[ENGINE] = engine
+            app[HUB] = await stack.enter_async_context(running_hub(engine, changes))
+            app[PROBER] = await stack.enter_async_context(Prober.open(max_seconds=settings.max_audio_seconds))
+            app[BUDGET] = UploadBudget(settings.uploads_in_flight_bytes)
+            if with_worker:
+                await stack.enter_async_context(working(deps, identity))
+            yield
+
+    return opened

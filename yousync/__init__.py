@@ -1,0 +1,1 @@
+"""Vocabulary, settings and clients to the outside; imports nothing of the packages above it."""

@@ -1,0 +1,27 @@
+"""What the analysis server is told by its environment."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class AnalyzerSettings(BaseSettings):
+    """Where it listens, how it reads S3, and how much it takes on. Names are the variables' in lower case."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    analyzer_host: str = "127.0.0.1"
+    analyzer_port: int = Field(0, ge=0, le=65535)  # 0 takes a free one
+    analyzer_workers: int = Field(2, gt=0)  # processes that decode and measure
+    analyzer_queue: int = Field(64, gt=0)  # analyses waiting for one of them; beyond that the answer is 503
+    analyzer_kept: int = Field(1000, gt=0)  # finished analyses remembered for those who ask again
+    analyzer_seconds_each: float = Field(30.0, gt=0)  # wall clock for decoding and measuring one recording
+    analyzer_max_bytes: int = Field(32 * 2**20, gt=0)
+    analyzer_max_seconds: float = Field(120.0, gt=0)
+    analyzer_webhook_seconds: float = Field(600.0, gt=0)  # how long a webhook is tried again
+
+    aws_access_key_id: SecretStr
+    aws_secret_access_key: SecretStr
+    aws_region: str = "ap-northeast-2"
+    aws_endpoint_url_s3: str | None = None

@@ -1,0 +1,15 @@
+"""The `yousync` command: the composition root, above all layers."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command and leave with its exit status; what is expected to go wrong ends in a sentence, not a trace."""
+    from yousync.cli.app import app
+    from yousync.cli.failure import explained
+
+    with explained():
+        app()
+    sys.exit(0)

@@ -1,0 +1,99 @@
+"""YouSync's HTTP API from the outside, as much of it as a demonstration needs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from yousync.cli.failure import CommandError, Exit
+
+FINAL = {"completed", "failed", "error"}
+_RECONNECT_SECONDS = 0.5
+
+
+class Client:
+    """One server, by its public URL."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url.rstrip("/")
+
+    async def script_id(self, token_name: str, place: int) -> int:
+        """The id of a token's sentence, counted from 0. Raises CommandError when the server does not list it."""
+        try:
+            tokens = await self._json("/tokens/")
+            found = next(token["id"] for token in tokens if token["token_name"] == token_name)
+            detail = await self._json(f"/tokens/{found}")
+            scripts = sorted(detail["scripts"], key=lambda script: float(script["start_time"]))
+            return int(scripts[place]["id"])
+        except (CommandError, StopIteration, LookupError, TypeError):
+            raise CommandError(
+                f"{self._url} does not list the token {token_name!r}; run `yousync seed` there, "
+                "or name one of its sentences with --script",
+                Exit.USAGE,
+            ) from None
+
+    async def upload(self, script_id: int, recording: Path) -> str:
+        """Send a recording of this sentence; the job's id. Each call is a job of its own."""
+        content = await asyncio.to_thread(recording.read_bytes)
+        form = aiohttp.FormData()
+        form.add_field("file", content, filename=recording.name, content_type="application/octet-stream")
+        address = f"{self._url}/scripts/{script_id}/upload-audio"
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        async with self._session.post(address, data=form, headers=headers) as response:
+            accepted = await self._checked(response)
+        return str(accepted["job_id"])
+
+    async def progress(self, job_id: str) -> AsyncIterator[dict[str, Any]]:
+        """The job's states as they are pushed, to the last; a stream that is cut is taken up where it ended."""
+        address = f"{self._url}/scripts/analysis-progress/{job_id}"
+        headers = {"Accept": "text/event-stream"}
+        unlimited = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
+        while True:
+            try:
+                async with self._session.get(address, headers=headers, timeout=unlimited) as response:
+                    if response.status != 200:
+                        await self._checked(response)
+                    async for raw in response.content:
+                        field, _, value = raw.decode().rstrip("\r\n").partition(":")
+                        if field == "id":
+                            headers["Last-Event-ID"] = value.strip()
+                        elif field == "data":
+                            event = json.loads(value)
+                            yield event
+                            if event.get("status") in FINAL:
+                                return
+            except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, TimeoutError):
+                pass
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def result(self, job_id: str) -> dict[str, Any]:
+        """The job as `GET /scripts/analysis-result/{job_id}` answers."""
+        found = await self._json(f"/scripts/analysis-result/{job_id}")
+        if not isinstance(found, dict):
+            raise CommandError(f"{self._url} answered with something that is no job", Exit.UNREACHABLE)
+        return found
+
+    async def _json(self, path: str) -> Any:
+        async with self._session.get(f"{self._url}{path}") as response:
+            return await self._checked(response)
+
+    async def _checked(self, response: aiohttp.ClientResponse) -> Any:
+        try:
+            body = await response.json(content_type=None)
+        except ValueError:
+            body = None
+        if response.status >= 400 or body is None:
+            detail = body.get("detail") if isinstance(body, dict) else None
+            raise CommandError(
+                f"{response.method} {response.url.path} was answered with {response.status}"
+                + (f": {detail}" if detail else ""),
+                Exit.FAILED,
+            )
+        return body

@@ -1,0 +1,253 @@
+"""Every failure a caller can see: its stable code, HTTP status and titles, drawn as one tree.
+
+    YouSyncError
+    ├── BadRequest 400        MalformedBody · MalformedWebhook
+    ├── Unauthenticated 401   TokenMissing · TokenInvalid · TokenExpired · WebhookTokenInvalid
+    ├── NotFound 404          TokenNotFound · ScriptNotFound · JobNotFound
+    ├── Timeout 408           UploadTooSlow
+    ├── TooLarge 413          FileTooLarge · WebhookTooLarge
+    ├── Unprocessable 422     ValidationFailed · EmptyAudio · NotAudio · AudioTooLong
+    ├── TooMany 429           TooManyJobs
+    └── Unavailable 503       StagingFull · UploadsBusy · DependencyDown
+
+The web layer renders them as problem+json (RFC 9457) and the OpenAPI document lists them from the same
+classes, so what is documented and what is answered cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class YouSyncError(Exception):
+    """A failure with a stable `code`, an HTTP `status`, and a title in English and Korean.
+
+    `detail` is one sentence for people; it never carries another system's error text.
+    `retry_after` is in seconds and becomes a Retry-After header.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+    title_ko: ClassVar[str] = "서버 내부 오류가 발생했습니다"
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        retry_after: float | None = None,
+        errors: list[dict[str, str]] | None = None,
+    ) -> None:
+        self.detail = detail or self.title_ko
+        self.retry_after = retry_after
+        self.errors = errors or []
+        super().__init__(self.detail)
+
+
+class BadRequest(YouSyncError):
+    """The request as such makes no sense."""
+
+    code = "bad_request"
+    status = 400
+    title = "Bad request"
+    title_ko = "요청 형식이 올바르지 않습니다"
+
+
+class MalformedBody(BadRequest):
+    """The body is not what its content type says, or the content type is not what the route takes."""
+
+    code = "malformed_body"
+    title = "Malformed request body"
+    title_ko = "요청 본문을 읽을 수 없습니다"
+
+
+class MalformedWebhook(BadRequest):
+    """A webhook whose body is not a JSON object, or that names no job."""
+
+    code = "malformed_webhook"
+    title = "Malformed webhook"
+    title_ko = "웹훅 본문이 올바르지 않습니다"
+
+
+class Unauthenticated(YouSyncError):
+    """Nobody we know: answered with `WWW-Authenticate: Bearer`."""
+
+    code = "unauthenticated"
+    status = 401
+    title = "Authentication required"
+    title_ko = "로그인이 필요합니다"
+
+
+class TokenMissing(Unauthenticated):
+    """No Authorization header where one is required."""
+
+    code = "token_missing"
+
+
+class TokenInvalid(Unauthenticated):
+    """A bearer token that is malformed, forged, of another kind, or of an unknown user."""
+
+    code = "token_invalid"
+    title = "Invalid token"
+    title_ko = "로그인 정보가 올바르지 않습니다"
+
+
+class TokenExpired(Unauthenticated):
+    """A genuine bearer token whose time is over; never taken for an anonymous caller."""
+
+    code = "token_expired"
+    title = "Token expired"
+    title_ko = "로그인이 만료되었습니다"
+
+
+class WebhookTokenInvalid(Unauthenticated):
+    """A webhook without the token that was handed out with its URL; the same answer for every job id."""
+
+    code = "webhook_token_invalid"
+    title = "Webhook token missing or wrong"
+    title_ko = "웹훅 토큰이 올바르지 않습니다"
+
+
+class NotFound(YouSyncError):
+    """No such thing."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found"
+    title_ko = "요청한 항목을 찾을 수 없습니다"
+
+
+class TokenNotFound(NotFound):
+    """No clip (catalogue token) with this id."""
+
+    code = "token_not_found"
+    title = "Token not found"
+    title_ko = "토큰을 찾을 수 없습니다"
+
+
+class ScriptNotFound(NotFound):
+    """No sentence (script) with this id."""
+
+    code = "script_not_found"
+    title = "Script not found"
+    title_ko = "스크립트를 찾을 수 없습니다"
+
+
+class JobNotFound(NotFound):
+    """No job with this id, neither running nor stored."""
+
+    code = "job_not_found"
+    title = "Job not found"
+    title_ko = "작업을 찾을 수 없습니다"
+
+
+class UploadTooSlow(YouSyncError):
+    """The sender fell below the minimum rate, or stopped sending."""
+
+    code = "upload_too_slow"
+    status = 408
+    title = "Upload too slow"
+    title_ko = "업로드 속도가 너무 느립니다"
+
+
+class TooLarge(YouSyncError):
+    """The body is larger than the route takes."""
+
+    code = "too_large"
+    status = 413
+    title = "Body too large"
+    title_ko = "요청 크기가 너무 큽니다"
+
+
+class FileTooLarge(TooLarge):
+    """The recording is larger than MAX_UPLOAD_BYTES."""
+
+    code = "file_too_large"
+    title = "File too large"
+    title_ko = "파일이 너무 큽니다"
+
+
+class WebhookTooLarge(TooLarge):
+    """The webhook body is larger than MAX_WEBHOOK_BYTES."""
+
+    code = "webhook_too_large"
+
+
+class Unprocessable(YouSyncError):
+    """Well-formed, but not something that can be worked with."""
+
+    code = "unprocessable"
+    status = 422
+    title = "Unprocessable content"
+    title_ko = "처리할 수 없는 내용입니다"
+
+
+class ValidationFailed(Unprocessable):
+    """Fields are missing or wrong; `errors[]` points at each."""
+
+    code = "validation_failed"
+    title = "Validation failed"
+    title_ko = "입력값을 확인해 주세요"
+
+
+class EmptyAudio(Unprocessable):
+    """A file of no bytes, or of a container that holds no sound."""
+
+    code = "audio_empty"
+    title = "The recording is empty"
+    title_ko = "녹음 파일이 비어 있습니다"
+
+
+class NotAudio(Unprocessable):
+    """The content is none of the accepted audio formats, whatever its name says."""
+
+    code = "audio_unrecognised"
+    title = "Not an accepted audio format"
+    title_ko = "지원하지 않는 오디오 형식입니다"
+
+
+class AudioTooLong(Unprocessable):
+    """More sound than MAX_AUDIO_SECONDS."""
+
+    code = "audio_too_long"
+    title = "The recording is too long"
+    title_ko = "녹음이 너무 깁니다"
+
+
+class TooManyJobs(YouSyncError):
+    """This user or address has as many jobs in flight as allowed."""
+
+    code = "too_many_jobs"
+    status = 429
+    title = "Too many jobs in flight"
+    title_ko = "진행 중인 분석이 너무 많습니다. 잠시 후 다시 시도해 주세요"
+
+
+class Unavailable(YouSyncError):
+    """Nothing wrong with the request: try again."""
+
+    code = "unavailable"
+    status = 503
+    title = "Service unavailable"
+    title_ko = "잠시 후 다시 시도해 주세요"
+
+
+class StagingFull(Unavailable):
+    """The budget of staged audio is used up until the upload stage catches up."""
+
+    code = "staging_full"
+    title = "Too much audio is waiting to be stored"
+
+
+class UploadsBusy(Unavailable):
+    """More bytes are being received at this moment than this process may hold."""
+
+    code = "uploads_busy"
+    title = "Too many uploads at once"
+
+
+class DependencyDown(Unavailable):
+    """Valkey, Postgres or S3 does not answer as it should."""
+
+    code = "dependency_down"
+    title = "A service behind this one is unavailable"

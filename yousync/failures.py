@@ -1,0 +1,49 @@
+"""How work behind the scenes fails, and what that means for the job: again, later, or never.
+
+StageFailure
+├── Transient   this job's own error: try again, counted against the stage's budget
+├── Down        a dependency is away: wait for it, nobody's budget is spent
+├── Unclear     the request may have been taken: wait for its webhook before asking again
+└── Permanent   trying again cannot help: the job fails, and the learner is told why
+"""
+
+from __future__ import annotations
+
+
+class StageFailure(Exception):
+    """A failed attempt. `code` is stable and counted; `cause` is for operators and never shown to learners."""
+
+    def __init__(self, code: str, cause: str = "", *, retry_after: float | None = None) -> None:
+        self.code = code
+        self.cause = cause[:500]
+        self.retry_after = retry_after
+        super().__init__(f"{code}: {self.cause}" if self.cause else code)
+
+
+class Transient(StageFailure):
+    """Worth another try, so many times."""
+
+
+class Down(StageFailure):
+    """The dependency named by `code` does not answer or asks for patience; `retry_after` is in seconds."""
+
+
+class Unclear(StageFailure):
+    """The connection ended after the request went out and before its reply came."""
+
+
+class Permanent(StageFailure):
+    """No try will end differently."""
+
+
+LEARNER_MESSAGES: dict[str, str] = {
+    "audio_lost": "녹음을 찾을 수 없습니다. 다시 녹음해 주세요",
+    "analysis_timeout": "분석이 지연되고 있습니다. 잠시 후 다시 시도해 주세요",
+    "analysis_rejected": "분석 서버가 이 녹음을 처리할 수 없습니다",
+    "analysis_failed": "분석에 실패했습니다. 다시 녹음해 주세요",
+    "analysis_result_invalid": "분석 결과를 읽을 수 없습니다. 잠시 후 다시 시도해 주세요",
+    "no_speech": "목소리가 들리지 않습니다. 다시 녹음해 주세요",
+    "catalogue_gone": "이 문장은 더 이상 제공되지 않습니다",
+    "deleted": "삭제된 녹음입니다",
+}
+"""What a learner reads about a failure; codes that are not here get the general message of their state."""
