@@ -44,8 +44,12 @@ async def check_durability(valkey: Redis, settings: Settings) -> None:
     if settings.valkey_durability == "acknowledged":
         return
     try:
-        found = await valkey.config_get("appendonly") | await valkey.config_get("maxmemory-policy")
+        found: dict[str, str] = {}
+        for name in ("appendonly", "maxmemory-policy", "maxmemory"):
+            found |= await valkey.config_get(name)
     except ResponseError as error:
         raise WrongValkey("this Valkey hides its configuration: set VALKEY_DURABILITY=acknowledged") from error
     if found.get("appendonly") != "yes" or found.get("maxmemory-policy") != "noeviction":
         raise WrongValkey("Valkey must run with `appendonly yes` and `maxmemory-policy noeviction`")
+    if 0 < int(found.get("maxmemory", 0)) < 2 * settings.staged_audio_bytes:
+        raise WrongValkey("Valkey's maxmemory must be at least twice STAGED_AUDIO_BYTES")

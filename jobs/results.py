@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import Any, Final
@@ -14,7 +15,7 @@ from yousync.job import State
 
 MAX_DEPTH: Final = 32
 _FAILED_WORDS: Final = {"failed", "failure", "error"}
-_NUMBERS_JSON_LACKS: Final = re.compile(rb"(?<![\w\"])-?(NaN|Infinity)(?![\w\"])")
+_INT64: Final = 2**63
 
 
 class Unreadable(ValueError):
@@ -31,8 +32,8 @@ def read_object(body: bytes) -> dict[str, Any]:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         try:
-            value = orjson.loads(_NUMBERS_JSON_LACKS.sub(b"null", body))
-        except orjson.JSONDecodeError as error:
+            value = json.loads(body, parse_constant=lambda _: None)
+        except (ValueError, RecursionError) as error:
             raise Unreadable("not JSON") from error
     if not isinstance(value, dict):
         raise Unreadable("not an object")
@@ -92,15 +93,21 @@ def _failure(code: str, cause: str) -> Conclusion:
 
 
 def _storable(value: Any, depth: int) -> Any:
-    """`value` as Postgres' jsonb takes it: no NUL characters, the depth bounded."""
+    """`value` as Postgres' jsonb takes it: no NUL characters, lone surrogates or integers beyond 64 bits, the depth bounded."""
     if depth == 0:
         raise Unreadable("nested too deep")
     if isinstance(value, str):
-        return value.replace("\x00", "")
+        return _text(value)
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        return float(value) if abs(value) < 2**1000 else None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list):
         return [_storable(item, depth - 1) for item in value]
     if isinstance(value, dict):
-        return {key.replace("\x00", ""): _storable(item, depth - 1) for key, item in value.items()}
+        return {_text(key): _storable(item, depth - 1) for key, item in value.items()}
     return value
+
+
+def _text(value: str) -> str:
+    return value.replace("\x00", "").encode("utf-8", "replace").decode()

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 from arq.jobs import serialize_job
 from redis.asyncio import Redis
+from redis.exceptions import OutOfMemoryError
 
 from jobs.pipeline import ENTRIES, MOVES, Move
 from yousync.errors import StagingFull, TooManyJobs
@@ -69,8 +70,14 @@ class Store:
     # --- staged audio ------------------------------------------------------------------------------
 
     async def stage(self, job_id: str, audio: bytes) -> None:
-        """Put audio where every worker can read it; it goes by itself unless its job is accepted soon."""
-        await self._staging.set(_audio_key(job_id), audio, px=STAGING_MS)
+        """Put audio where every worker can read it; it goes by itself unless its job is accepted soon.
+
+        Raises StagingFull when Valkey has no memory left for it.
+        """
+        try:
+            await self._staging.set(_audio_key(job_id), audio, px=STAGING_MS)
+        except OutOfMemoryError:
+            raise StagingFull(retry_after=5) from None
 
     async def unstage(self, job_id: str) -> None:
         """Forget staged audio; nothing happens when there is none."""

@@ -94,7 +94,15 @@ def wav_header(*, channels: int = 1, rate: int = RATE, bits: int = 16, tag: int 
     """A 44-byte WAV header that claims whatever it is told, `size` in both of its length fields."""
     block = channels * bits // 8
     fmt = struct.pack("<HHIIHH", tag, channels & 0xFFFF, rate, rate * block & 0xFFFFFFFF, block & 0xFFFF, bits)
-    return b"RIFF" + struct.pack("<I", size) + b"WAVEfmt " + struct.pack("<I", 16) + fmt + b"data" + struct.pack("<I", size)
+    return (
+        b"RIFF"
+        + struct.pack("<I", size)
+        + b"WAVEfmt "
+        + struct.pack("<I", 16)
+        + fmt
+        + b"data"
+        + struct.pack("<I", size)
+    )
 
 
 def opus_of_noise() -> bytes:

@@ -87,6 +87,14 @@ class _Topic:
     stale: bool = False
     reader: asyncio.Task[None] | None = None
 
+    def tell(self, frame: Frame) -> None:
+        """Offer a frame to all watchers, unless it says nothing that the last one did not say."""
+        if self.frame is not None and (frame.data == self.frame.data or frame.version < self.frame.version):
+            return
+        self.frame = frame
+        for watcher in self.watchers:
+            watcher.offer(frame)
+
 
 class Hub:
     """Streams by job. A hint marks a job stale; one reader per job reads it and tells all its watchers."""
@@ -157,10 +165,8 @@ class Hub:
             if view is None:
                 for watcher in topic.watchers:
                     watcher.close()
-            elif topic.frame is None or view.version > topic.frame.version or view.final != topic.frame.final:
-                topic.frame = frame_of(view)
-                for watcher in topic.watchers:
-                    watcher.offer(topic.frame)
+            else:
+                topic.tell(frame_of(view))
 
     async def run(self) -> None:
         """Listen for hints until cancelled."""

@@ -24,7 +24,9 @@ def test_defaults_are_told_as_they_are(name: str) -> None:
     if default is PydanticUndefined:
         return
     told = EXAMPLES[name.upper()]
-    assert told == ("" if default in (None, []) else str(default).lower() if isinstance(default, bool) else str(default))
+    assert told == (
+        "" if default in (None, []) else str(default).lower() if isinstance(default, bool) else str(default)
+    )
 
 
 def test_what_must_be_given_is_marked() -> None:

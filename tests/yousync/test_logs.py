@@ -153,7 +153,9 @@ def test_a_traceback_cannot_pass_for_an_event(stderr: Console, style: logs.Forma
         structlog.stdlib.get_logger("web").exception("failed")
     text = stderr.getvalue()
     assert "\x1b" not in text
-    assert not [line for line in text.splitlines() if line.lstrip().startswith(("{", "2026-01-01")) and "Trace" not in line]
+    assert not [
+        line for line in text.splitlines() if line.lstrip().startswith(("{", "2026-01-01")) and "Trace" not in line
+    ]
 
 
 def test_what_has_no_json_form_is_still_a_line(stderr: Console) -> None:
@@ -249,7 +251,9 @@ def test_libraries_that_print_headers_stay_above_debug(stderr: Console) -> None:
     assert stderr.getvalue() == ""
 
 
-@pytest.mark.parametrize("key", ["token_id", "token_name", "token_type", "tokens", "job_id", "status", "keys", "design"])
+@pytest.mark.parametrize(
+    "key", ["token_id", "token_name", "token_type", "tokens", "job_id", "status", "keys", "design"]
+)
 def test_the_catalogues_words_are_no_secrets(key: str) -> None:
     if key != "tokens":
         assert not is_secret(key)

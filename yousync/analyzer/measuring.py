@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ _PITCH_EVERY = 10  # frames: 0.1 s, as the catalogue's pitch files have it
 _PAUSE_S = 0.15
 
 
-class Unusable(Exception):
+class UnusableError(Exception):
     """The recording can be read but not measured; `code` and `message` go into the webhook."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -41,18 +42,16 @@ def measure(pcm: bytes, line: Line) -> dict[str, Any]:
     """The result for mono 16-bit PCM at 16 kHz: contract keys first, then our own. The same input, the same output.
 
     `mfcc_similarity` is null: it compares with the actor's voice, which is not here. `pronunciation_score` and
-    `fluency_score` are left out for the same reason. Raises Unusable when nobody speaks.
+    `fluency_score` are left out for the same reason. Raises UnusableError when nobody speaks.
     """
     voice = listen(pcm)
     if int((voice.voiced & voice.active).sum()) < _VOICE_FRAMES:
-        raise Unusable("no_speech", "No voice was found in the recording.")
+        raise UnusableError("no_speech", "No voice was found in the recording.")
     expected = windows(line.words)
     first = next((word.start for word, at in zip(line.words, expected, strict=True) if at.told), None)
     begins = None if first is None or line.begins is None else first - line.begins
     alignment = align(voice.active, expected, begins)
-    heard = [
-        _word(voice, word, window, alignment, begins) for word, window in zip(line.words, expected, strict=True)
-    ]
+    heard = [_word(voice, word, window, alignment, begins) for word, window in zip(line.words, expected, strict=True)]
     scores = [entry["word_score"] for entry in heard]
     return {
         "overall_score": _round(float(np.mean(scores))) if scores else None,
@@ -119,7 +118,7 @@ def _speech(voice: Voice, alignment: Alignment, begins: float | None) -> dict[st
     segments = runs(voice.active)
     pauses = [
         {"start_time": _round(after * HOP_S), "end_time": _round(first * HOP_S)}
-        for (_, after), (first, _) in zip(segments, segments[1:], strict=False)
+        for (_, after), (first, _) in pairwise(segments)
         if (first - after) * HOP_S >= _PAUSE_S
     ]
     speech: dict[str, Any] = {

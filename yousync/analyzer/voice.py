@@ -80,7 +80,7 @@ def runs(flags: Flags) -> list[tuple[int, int]]:
 
 
 def _levels(views: Floats) -> Floats:
-    """Decibels below full scale of what lies in the speech band, from the voice to the hiss of an s, so that rumble does not count."""
+    """Decibels below full scale, from the voice to the hiss of an s, so that rumble does not count as speech."""
     spectrum = np.abs(np.fft.rfft(views * np.hanning(_WINDOW), axis=1)) ** 2
     band = np.fft.rfftfreq(_WINDOW, 1 / RATE)
     power = spectrum[:, (band >= 100) & (band <= 7500)].sum(axis=1) / (_WINDOW * np.sum(np.hanning(_WINDOW) ** 2) / 2)
@@ -88,7 +88,7 @@ def _levels(views: Floats) -> Floats:
 
 
 def _pitch(views: Floats) -> Floats:
-    """YIN: de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music", 2002, steps 1-5."""
+    """Steps 1 to 5 of YIN (de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator…", JASA 2002)."""
     head = views[:, :_WINDOW] - views[:, :_WINDOW].mean(axis=1, keepdims=True)
     body = views - views[:, :_WINDOW].mean(axis=1, keepdims=True)
     size = 1 << (body.shape[1] + _WINDOW - 1).bit_length()

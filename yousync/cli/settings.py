@@ -8,8 +8,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import typer
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 
 from yousync.cli.lookup import DataOption, settings_for
 from yousync.settings import Settings
@@ -54,7 +52,14 @@ def settings(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    table = Table("variable", "value", box=None)
     for name, value in found.items():
-        table.add_row(name, "-" if value is None else ",".join(value) if isinstance(value, list) else str(value))
-    Console().print(table)
+        typer.echo(f"{name}={_text(value)}")
+
+
+def _text(value: Any) -> str:
+    """As it would stand in the environment."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

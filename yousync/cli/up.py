@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -107,12 +108,13 @@ async def _demonstrate(stack: Stack, script_id: int, console: Console) -> None:
 def _where_to_look(stack: Stack, console: Console) -> None:
     url = stack.public_url
     data = "" if stack.data == Path(DEFAULT_DATA).absolute() else f" --data {stack.data}"
+    program = sys.argv[0] if Path(sys.argv[0]).name == "yousync" else "python -m yousync.cli"
     lines = {
         "API": f"{url}/docs  {url}/redoc  {url}/openapi.json",
         "health": f"{url}/health",
         "data, logs": f"{stack.data}  {stack.logs}",
-        "sign in": f"yousync token you@example.com{data}",
-        "another run": f"yousync demo{data}",
+        "sign in": f"{program} token you@example.com{data}",
+        "another run": f"{program} demo{data}",
         "stop": "Ctrl-C",
     }
     console.print()

@@ -49,7 +49,8 @@ class ObjectStore(Part):
     @override
     async def prepare(self) -> None:
         """Create the bucket: to rclone a folder is one."""
-        (self.folder / self.bucket).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        (self.folder / self.bucket).mkdir(exist_ok=True)
 
     @override
     def command(self) -> Command:

@@ -164,7 +164,8 @@ class Stack:
         """From now on start again what ends by itself."""
         self._supervised = True
         for part in self.parts.values():
-            self._supervisor.watch(part)
+            if part.process.running:
+                self._supervisor.watch(part)
 
     async def restart(self, name: str) -> None:
         """Stop and start one part on purpose; needs `supervise`."""

@@ -1,0 +1,98 @@
+"""The engine on real Valkey, Postgres and S3, and a job to try it on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest_asyncio
+
+from jobs.deps import Deps, open_deps
+from jobs.engine import Engine, Recording
+from jobs.identity import Identity, identify
+from models.script import Script
+from tests.factories import make_script
+from yousync.job import Job, Kind, State
+from yousync.settings import Settings
+
+
+@pytest_asyncio.fixture(scope="module")
+async def deps(settings: Settings) -> AsyncIterator[Deps]:
+    """All connections, once a module; Valkey starts empty."""
+    async with open_deps(settings, application="tests") as opened:
+        await opened.valkey.flushall()
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module")
+async def identity(deps: Deps) -> Identity:
+    return await identify(deps.valkey, deps.settings)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def engine(deps: Deps, identity: Identity) -> Engine:
+    return Engine(deps, identity)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def script(deps: Deps) -> Script:
+    return await make_script()
+
+
+@pytest_asyncio.fixture
+async def emptied(deps: Deps, identity: Identity) -> Deps:
+    """Valkey without any job, but still ours."""
+    await deps.valkey.flushall()
+    await deps.valkey.set("yousync:incarnation", identity.incarnation)
+    return deps
+
+
+Accept = Callable[..., Awaitable[Job]]
+
+
+@pytest_asyncio.fixture
+async def accept(emptied: Deps, engine: Engine, script: Script) -> Accept:
+    """Accepts a recording of the script: different bytes each time unless `audio` is given."""
+
+    async def accepted(**changes: Any) -> Job:
+        fields: dict[str, Any] = {
+            "kind": Kind.SCRIPT,
+            "audio": uuid.uuid4().bytes * 50,
+            "container": "wav",
+            "duration_s": 1.0,
+            "token_id": script.token_id,
+            "script_id": script.id,
+            "user_id": None,
+            "address": "192.0.2.1",
+        }
+        return await engine.accept(Recording(**(fields | changes)))
+
+    return accepted
+
+
+def a_job(**changes: Any) -> Job:
+    """A job as `Store.accept` takes it."""
+    job_id = uuid.uuid4().hex
+    fields: dict[str, Any] = {
+        "id": job_id,
+        "kind": Kind.SCRIPT,
+        "state": State.ACCEPTED,
+        "version": 0,
+        "run": 1,
+        "claim": "",
+        "token_id": 36,
+        "script_id": 1,
+        "user_id": None,
+        "owner": "address:192.0.2.1",
+        "dedupe": job_id,
+        "container": "wav",
+        "s3_key": f"audio/{job_id}.wav",
+        "size": 800,
+        "duration_ms": 1000,
+        "incarnation": "0" * 32,
+        "progress": 0,
+        "created_ms": 0,
+        "updated_ms": 0,
+    }
+    return Job(**(fields | changes))

@@ -1,0 +1,98 @@
+"""The transition table says what the picture in its docstring says, and Valkey enforces exactly that."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from jobs.deps import Deps
+from jobs.pipeline import CONCLUSIONS, MOVES, Move, legal
+from jobs.store import Fenced
+from tests.jobs.conftest import a_job
+from yousync.job import MESSAGES, PROGRESS, State, public_status
+
+STRAIGHT = [
+    (Move.ACCEPT, None, State.ACCEPTED),
+    (Move.CLAIM, State.ACCEPTED, State.UPLOADING),
+    (Move.FINISH, State.UPLOADING, State.UPLOADED),
+    (Move.CLAIM, State.UPLOADED, State.SUBMITTING),
+    (Move.ASK, State.SUBMITTING, State.SUBMITTING),
+    (Move.WAIT, State.SUBMITTING, State.WAITING),
+    (Move.DELIVER, State.WAITING, State.RECEIVED),
+    (Move.CLAIM, State.RECEIVED, State.PERSISTING),
+    (Move.CONCLUDE, State.PERSISTING, State.COMPLETED),
+]
+WORKER_MOVES = [move for move in MOVES if move not in {Move.CLAIM, Move.DELIVER, Move.KEEP}]
+
+
+def test_the_straight_path_is_legal() -> None:
+    assert all(legal(*step) for step in STRAIGHT)
+
+
+def test_ended_jobs_are_left_only_by_a_late_result_of_a_parked_one() -> None:
+    ways_out = [(move, source) for move, targets in MOVES.items() for source in targets if source.final]
+    assert ways_out == [(Move.DELIVER, State.PARKED)]
+
+
+def test_every_way_to_an_end_leads_through_postgres() -> None:
+    for move, targets in MOVES.items():
+        assert not any(target.final for target in targets.values()), move
+    assert CONCLUSIONS == {state for state in State if state.final}
+
+
+def test_every_state_can_reach_an_end() -> None:
+    reached = {State.PERSISTING}
+    while True:
+        more = {
+            source for targets in MOVES.values() for source, target in targets.items() if target in reached
+        } | reached
+        if more == reached:
+            break
+        reached = more
+    assert reached >= {state for state in State if not state.final}
+
+
+def test_clients_have_words_for_every_state() -> None:
+    for state in State:
+        assert MESSAGES[state]
+        assert 0 <= PROGRESS[state] <= 100
+        assert (public_status(state) != "processing") == state.final
+
+
+@pytest.mark.parametrize(("move", "state"), list(itertools.product(WORKER_MOVES, State)))
+async def test_valkey_takes_a_move_only_from_the_states_the_table_names(
+    emptied: Deps, move: Move, state: State
+) -> None:
+    store, job = emptied.store, a_job()
+    await store.stage(job.id, b"audio")
+    await store.accept(job, owner_limit=9)
+    await emptied.valkey.hset(f"yousync:job:{job.id}", mapping={"state": state.value, "claim": "mine"})
+    held = await store.read(job.id)
+    assert held is not None
+    target = MOVES[move].get(state)
+    if target is None:
+        with pytest.raises(Fenced):
+            await store.move(held, move)
+        after = await store.read(job.id)
+        assert after == held
+    else:
+        after = await store.move(held, move)
+        assert after.state is target
+        assert after.version == held.version + 1
+        assert (await store.events(job.id))[-1].move == move
+
+
+@pytest.mark.parametrize("state", list(State))
+async def test_a_job_is_concluded_from_persisting_alone(emptied: Deps, state: State) -> None:
+    store, job = emptied.store, a_job()
+    await store.stage(job.id, b"audio")
+    await store.accept(job, owner_limit=9)
+    await emptied.valkey.hset(f"yousync:job:{job.id}", mapping={"state": state.value, "claim": "mine"})
+    held = await store.read(job.id)
+    assert held is not None
+    if state is State.PERSISTING:
+        assert (await store.conclude(held, State.COMPLETED, code="")).state is State.COMPLETED
+    else:
+        with pytest.raises(Fenced):
+            await store.conclude(held, State.COMPLETED, code="")
