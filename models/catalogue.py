@@ -112,18 +112,18 @@ async def _tokens(connection: BaseDBAsyncClient, catalogue: Catalogue) -> int:
         [_LAST_RESERVED_TOKEN],
     )
     changed = await connection.execute_query_dict(
-        f"UPDATE tokens t SET ({_DETAIL_NAMES}) = ROW ({given}) FROM {wanted}"  # noqa: S608  # names are ours
+        f"UPDATE tokens t SET ({_DETAIL_NAMES}) = ROW ({given}) FROM {wanted}"  # names are ours
         f" WHERE {_SAME_TOKEN} AND ({had}) IS DISTINCT FROM ({given}) RETURNING t.id",
         [_json(records)],
     )
     added = await connection.execute_query_dict(
-        f"INSERT INTO tokens (youtube_url, actor_name, token_name, view_count, {_DETAIL_NAMES})"  # noqa: S608
+        f"INSERT INTO tokens (youtube_url, actor_name, token_name, view_count, {_DETAIL_NAMES})"
         f" SELECT x.youtube_url, x.actor_name, x.token_name, 0, {given} FROM {wanted}"
         f" WHERE NOT EXISTS (SELECT FROM tokens t WHERE {_SAME_TOKEN}) ORDER BY x.place RETURNING id",
         [_json(records)],
     )
     await connection.execute_query_dict(
-        "INSERT INTO token_actors (token_id, actor_id) SELECT t.id, a.id"  # noqa: S608
+        "INSERT INTO token_actors (token_id, actor_id) SELECT t.id, a.id"
         f" FROM {wanted} JOIN tokens t ON {_SAME_TOKEN} JOIN actors a ON a.name = x.actor_name"
         " ON CONFLICT (token_id, actor_id) DO NOTHING",
         [_json(records)],
@@ -138,14 +138,14 @@ async def _scripts(connection: BaseDBAsyncClient, catalogue: Catalogue) -> int:
         f" script text, translation text) JOIN tokens t ON {_SAME_TOKEN}"
     )
     changed = await connection.execute_query_dict(
-        "UPDATE scripts s SET end_time = x.end_time, script = x.script, translation = x.translation"  # noqa: S608
+        "UPDATE scripts s SET end_time = x.end_time, script = x.script, translation = x.translation"
         f" FROM {wanted} WHERE s.token_id = t.id AND s.start_time = x.start_time"
         " AND (s.end_time, s.script, s.translation) IS DISTINCT FROM (x.end_time, x.script, x.translation)"
         " RETURNING s.id",
         [_json(records)],
     )
     added = await connection.execute_query_dict(
-        "INSERT INTO scripts (token_id, start_time, end_time, script, translation)"  # noqa: S608
+        "INSERT INTO scripts (token_id, start_time, end_time, script, translation)"
         f" SELECT t.id, x.start_time, x.end_time, x.script, x.translation FROM {wanted}"
         " WHERE NOT EXISTS (SELECT FROM scripts s WHERE s.token_id = t.id AND s.start_time = x.start_time)"
         " ORDER BY x.place RETURNING id",
@@ -157,7 +157,7 @@ async def _scripts(connection: BaseDBAsyncClient, catalogue: Catalogue) -> int:
 async def _words(connection: BaseDBAsyncClient, catalogue: Catalogue) -> int:
     """Words have no key of their own, so a sentence whose words differ gets all of them anew, in order."""
     rows = await connection.execute_query_dict(
-        "SELECT x.place, s.id AS script_id, w.word, w.start_time, w.end_time, w.probability, w.mfcc"  # noqa: S608
+        "SELECT x.place, s.id AS script_id, w.word, w.start_time, w.end_time, w.probability, w.mfcc"
         f" FROM jsonb_to_recordset($1::jsonb) AS x ({_TOKEN}, place int, start_time float8)"
         f" JOIN tokens t ON {_SAME_TOKEN} JOIN scripts s ON s.token_id = t.id AND s.start_time = x.start_time"
         " LEFT JOIN words w ON w.script_id = s.id ORDER BY s.id, w.id",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import Context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aerich
@@ -19,6 +21,8 @@ from tortoise.exceptions import DBConnectionError
 
 from models import MODULES
 from yousync.settings import Settings
+
+Result = TypeVar("Result")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 DATABASE_DOWN = (
@@ -113,7 +117,21 @@ async def upgrade(settings: Settings) -> list[str]:
     guard = await asyncpg.connect(**credentials(dsn))
     try:
         await guard.execute("SELECT pg_advisory_lock($1)", _UPGRADE_LOCK)
-        async with aerich.Command(config(dsn, pool=2), location=str(MIGRATIONS)) as command:
-            return await command.upgrade()
+        return await migrate(dsn, lambda command: command.upgrade())
     finally:
         await guard.close()
+
+
+async def migrate(dsn: str, work: Callable[[aerich.Command], Awaitable[Result]]) -> Result:
+    """Do `work` with aerich on this database.
+
+    aerich takes whatever connection it finds in the context, another database's too: it gets one of its own.
+    """
+
+    async def alone() -> Result:
+        settings = config(dsn, pool=2)
+        await Tortoise.init(config=settings)
+        async with aerich.Command(settings, location=str(MIGRATIONS)) as command:
+            return await work(command)
+
+    return await asyncio.create_task(alone(), context=Context())

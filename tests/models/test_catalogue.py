@@ -176,7 +176,8 @@ JSON = st.recursive(
 @given(value=JSON, data=st.data(), ascii_only=st.booleans())
 def test_a_value_is_found_on_the_line_where_it_begins(value: Any, data: st.DataObject, ascii_only: bool) -> None:  # noqa: FBT001  # hypothesis
     loc: list[int | str] = []
-    marker = here = {"here": copy.deepcopy(value)}
+    marker: dict[str, Any] = {"here": copy.deepcopy(value)}
+    here: Any = marker
     at: Any = here["here"]
     while isinstance(at, dict | list) and at and data.draw(st.booleans()):
         step = data.draw(st.sampled_from(list(at) if isinstance(at, dict) else list(range(len(at)))))

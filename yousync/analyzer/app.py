@@ -8,19 +8,20 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from yousync.analyzer.config import Config
 from yousync.analyzer.desk import Desk, DeskFullError, OrderClashError
 from yousync.analyzer.measuring import ENGINE, VERSION
 from yousync.analyzer.order import MalformedOrderError, Order
-from yousync.analyzer.settings import AnalyzerSettings
 
 _log = structlog.get_logger("yousync.analyzer")
+__all__ = ["Config", "make_app", "run"]
 _DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)
 _MAX_REQUEST_BYTES = 16 * 2**20  # scripts may carry MFCC frames for every word
 _RETRY_AFTER_S = 2
 routes = web.RouteTableDef()
 
 
-def make_app(config: AnalyzerSettings) -> web.Application:
+def make_app(config: Config) -> web.Application:
     """The application; its processes and connections live as long as it is up."""
 
     async def opened(app: web.Application) -> AsyncIterator[None]:
@@ -34,13 +35,12 @@ def make_app(config: AnalyzerSettings) -> web.Application:
     return app
 
 
-def run(config: AnalyzerSettings | None = None) -> None:
-    """Serves until SIGINT or SIGTERM; settings come from the environment unless given."""
-    settings = config or AnalyzerSettings()
+def run(config: Config) -> None:
+    """Serves until SIGINT or SIGTERM."""
     web.run_app(
-        make_app(settings),
-        host=settings.analyzer_host,
-        port=settings.analyzer_port,
+        make_app(config),
+        host=config.analyzer_host,
+        port=config.analyzer_port,
         access_log=None,
         shutdown_timeout=2.0,
         print=lambda *text: _log.info("analyzer listening", where=_address(text)),

@@ -14,9 +14,9 @@ import aiohttp
 import orjson
 import structlog
 
+from yousync.analyzer.config import Config
 from yousync.analyzer.order import Order
 from yousync.analyzer.recordings import FetchError, Recordings
-from yousync.analyzer.settings import AnalyzerSettings
 from yousync.analyzer.webhook import deliver
 from yousync.analyzer.worker import question
 from yousync.audio.crew import ChildDiedError, ChildTimeoutError, Crew
@@ -63,9 +63,7 @@ class Analysis:
 class Desk:
     """The heart of the server. All of it is in memory: callers who miss an answer ask again, and get 404 or it."""
 
-    def __init__(
-        self, settings: AnalyzerSettings, crew: Crew, recordings: Recordings, session: aiohttp.ClientSession
-    ) -> None:
+    def __init__(self, settings: Config, crew: Crew, recordings: Recordings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._crew = crew
         self._recordings = recordings
@@ -77,7 +75,7 @@ class Desk:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: AnalyzerSettings) -> AsyncIterator[Self]:
+    async def open(cls, settings: Config) -> AsyncIterator[Self]:
         """Starts the measuring processes and the tasks that feed them."""
         timeout = aiohttp.ClientTimeout(total=20, connect=5)
         async with (

@@ -13,7 +13,7 @@ from aiobotocore.session import get_session
 from aiohttp import ClientError as HttpError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from yousync.analyzer.settings import AnalyzerSettings
+from yousync.analyzer.config import Config
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client  # a development dependency
@@ -39,7 +39,7 @@ class Recordings:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: AnalyzerSettings) -> AsyncIterator[Self]:
+    async def open(cls, settings: Config) -> AsyncIterator[Self]:
         """A client for the S3 of AWS_ENDPOINT_URL_S3, or of AWS itself."""
         config = AioConfig(
             signature_version="s3v4",

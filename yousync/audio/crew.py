@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import yousync
 from yousync.audio.child import LENGTH, READY
 
 _START_SECONDS = 30.0
 _LEAVE_SECONDS = 2.0
+_PATIENCE_SECONDS = 20.0
+_START_AGAIN_SECONDS = 0.5
 
 
 class ChildError(Exception):
@@ -23,11 +26,15 @@ class ChildError(Exception):
 
 
 class ChildDiedError(ChildError):
-    """The child ended in the middle of a question, twice in a row: the question kills children."""
+    """The child ended before it answered."""
 
 
 class ChildTimeoutError(ChildError):
     """The child took too long and was killed."""
+
+
+class CrewBusyError(ChildError):
+    """No child was free for as long as anybody would wait."""
 
 
 class Child:
@@ -78,6 +85,11 @@ class Child:
         """Its process id."""
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """False once it is known to have ended."""
+        return self._process.returncode is None
+
     async def ask(self, question: bytes) -> bytes:
         """Its answer; ChildDiedError when it ends first."""
         pipe = self._process.stdin
@@ -118,8 +130,10 @@ class Child:
 
     async def kill(self) -> None:
         """Ends it at once and takes its leave of it."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            # Not Process.kill(): that polls first, and would take a dead child away from asyncio's watcher.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
         if self._process.stdin is not None:
             self._process.stdin.close()
         await self._process.wait()
@@ -128,18 +142,21 @@ class Child:
 class Crew:
     """`size` children of one module; a killed, dead or worn-out one is replaced by a fresh one.
 
-    Open with `async with Crew.open(…) as crew`. Children are started before the crew is handed out and again in
-    the background, so that a question seldom waits for a start.
+    Open with `async with Crew.open(…) as crew`. Replacements are started in the background and join when they are
+    ready, so that no question waits for a start while another child is free.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str], *, seconds_each: float, answers_each: int) -> None:
+    def __init__(
+        self, module: str, arguments: Sequence[str], *, size: int, seconds_each: float, answers_each: int
+    ) -> None:
         self._module = module
         self._arguments = tuple(arguments)
+        self._size = size
         self._seconds_each = seconds_each
         self._answers_each = answers_each
-        self._free: asyncio.LifoQueue[asyncio.Task[Child]] = asyncio.LifoQueue()
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._free: asyncio.Queue[Child] = asyncio.Queue()
         self._children: set[Child] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @classmethod
@@ -147,44 +164,35 @@ class Crew:
     async def open(
         cls, module: str, arguments: Sequence[str] = (), *, size: int, seconds_each: float, answers_each: int = 100
     ) -> AsyncIterator[Self]:
-        """A child is killed after `seconds_each` on one question and retired after `answers_each` of them."""
-        crew = cls(module, arguments, seconds_each=seconds_each, answers_each=answers_each)
-        seats = [crew._start() for _ in range(size)]
+        """A child is killed after `seconds_each` on one question and retired after `answers_each` of them.
+
+        Raises ChildDiedError when the first children do not start.
+        """
+        crew = cls(module, arguments, size=size, seconds_each=seconds_each, answers_each=answers_each)
         try:
-            await asyncio.gather(*seats)
-            for seat in seats:
-                crew._free.put_nowait(seat)
+            await asyncio.gather(*(crew._join() for _ in range(size)))
             yield crew
         finally:
-            await crew._close(seats)
+            await crew._close()
 
     @property
     def pids(self) -> list[int]:
         """The process ids of the children that live now."""
-        return sorted(child.pid for child in self._children)
+        return sorted(child.pid for child in self._children if child.alive)
 
     async def ask(self, question: bytes) -> bytes:
-        """A child's answer. Waits for a free child first; that wait does not count against the timeout.
+        """A child's answer. Waits for a free child first; that wait has a limit of its own, then CrewBusyError.
 
-        A child that dies may have been killed by others, so the question is asked once more of a fresh one; then
-        ChildDiedError. ChildTimeoutError when one took too long.
+        A child that dies may have been killed by others, all of them at once even, so the question is asked again
+        of others; ChildDiedError when it outlives none of them. ChildTimeoutError when one took too long.
         """
-        try:
-            return await self._ask_one(question)
-        except ChildDiedError:
-            return await self._ask_one(question)
+        for _ in range(self._size):
+            with contextlib.suppress(ChildDiedError):
+                return await self._ask_one(question)
+        return await self._ask_one(question)
 
     async def _ask_one(self, question: bytes) -> bytes:
-        if self._closed:
-            raise ChildDiedError
-        seat = await self._free.get()
-        try:
-            child = await asyncio.shield(seat)
-        except BaseException:
-            # A caller who goes away leaves the start running; a start that failed is tried again by the next one.
-            failed = seat.done() and (seat.cancelled() or seat.exception() is not None)
-            self._free.put_nowait(self._start() if failed else seat)
-            raise
+        child = await self._next()
         keep = False
         try:
             async with asyncio.timeout(self._seconds_each):
@@ -194,34 +202,53 @@ class Crew:
             raise ChildTimeoutError from error
         finally:
             # Also when the caller is cancelled: a child in the middle of a question is of no use to the next one.
-            if not keep:
-                self._dismiss(child)
-            if not self._closed:
-                self._free.put_nowait(seat if keep else self._start())
+            if keep and not self._closed:
+                self._free.put_nowait(child)
+            else:
+                self._replace(child)
         return answer
 
-    def _start(self) -> asyncio.Task[Child]:
-        return asyncio.create_task(self._started())
+    async def _next(self) -> Child:
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                while not self._closed:
+                    child = await self._free.get()
+                    if child.alive:
+                        return child
+                    self._replace(child)
+        except TimeoutError as error:
+            raise CrewBusyError from error
+        raise CrewBusyError
 
-    async def _started(self) -> Child:
+    def _replace(self, child: Child) -> None:
+        self._children.discard(child)
+        self._in_background(child.kill())
+        if not self._closed:
+            self._in_background(self._rejoin())
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _join(self) -> None:
         child = await Child.start(self._module, self._arguments)
         self._children.add(child)
-        return child
+        self._free.put_nowait(child)
 
-    def _dismiss(self, child: Child) -> None:
-        self._children.discard(child)
-        task = asyncio.create_task(child.kill())
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+    async def _rejoin(self) -> None:
+        """Starts a child even if that fails at first: memory or processes may be short for a while."""
+        while True:
+            try:
+                return await self._join()
+            except (ChildError, TimeoutError, OSError):
+                await asyncio.sleep(_START_AGAIN_SECONDS)
 
-    async def _close(self, seats: Sequence[asyncio.Task[Child]]) -> None:
+    async def _close(self) -> None:
         """Ends every child, also those being started."""
         self._closed = True
-        waiting = set(seats)
-        while not self._free.empty():
-            waiting.add(self._free.get_nowait())
-        for seat in waiting:
-            seat.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        await asyncio.gather(*(child.leave() for child in self._children), *self._leaving)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(child.leave() for child in self._children))
         self._children.clear()

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
-from yousync.audio.crew import ChildError, Crew
+from yousync.audio.crew import ChildError, Crew, CrewBusyError
 from yousync.audio.sniff import sniff
 from yousync.audio.wav import wav_seconds
-from yousync.errors import AudioTooLong, EmptyAudio, NotAudio, YouSyncError
+from yousync.errors import AudioTooLong, EmptyAudio, NotAudio, UploadsBusy, YouSyncError
 
 _SECONDS_EACH = 10.0
 _ERRORS: dict[str, type[YouSyncError]] = {kind.code: kind for kind in (AudioTooLong, EmptyAudio, NotAudio)}
@@ -54,7 +54,10 @@ class Prober:
         return self._crew.pids
 
     async def probe(self, data: bytes) -> Probe:
-        """What `data` is. Raises EmptyAudio, NotAudio or AudioTooLong; their Korean titles are for the learner."""
+        """What `data` is.
+
+        Raises EmptyAudio, NotAudio or AudioTooLong, and UploadsBusy when too many wait for a decoder process.
+        """
         if not data:
             raise EmptyAudio
         container = sniff(data)
@@ -68,6 +71,8 @@ class Prober:
     async def _read(self, data: bytes) -> float:
         try:
             reply = json.loads(await self._crew.ask(data))
+        except CrewBusyError as error:
+            raise UploadsBusy(retry_after=2) from error
         except ChildError as error:
             raise NotAudio from error
         if "error" in reply:

@@ -7,9 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import NoReturn
 
 import aiohttp
+import asyncpg
+from redis.exceptions import RedisError
 from rich.console import Console
+from tortoise.exceptions import BaseORMException
 
 from yousync.local.process import StackError
 from yousync.settings import SettingsMissing
@@ -45,13 +49,25 @@ def explained() -> Iterator[None]:
         _leave(str(error), Exit.SETUP)
     except aiohttp.ClientError as error:
         _leave(f"no answer from the server: {error}", Exit.UNREACHABLE)
+    except asyncpg.PostgresError as error:
+        _database(error)
+    except BaseORMException as error:
+        _database(error.__cause__ or error)
+    except RedisError as error:
+        _leave(f"Valkey does not answer as it should: {error}", Exit.UNREACHABLE)
     except (ConnectionError, TimeoutError, OSError) as error:
         _leave(f"a server that is needed does not answer: {str(error) or type(error).__name__}", Exit.UNREACHABLE)
     except (KeyboardInterrupt, asyncio.CancelledError):
         _leave("interrupted", Exit.INTERRUPTED)
 
 
-def _leave(message: str, status: Exit) -> None:
+def _database(error: BaseException) -> NoReturn:
+    if isinstance(error, asyncpg.UndefinedTableError):
+        _leave("the database has no tables yet: run `yousync db upgrade`", Exit.SETUP)
+    _leave(f"the database refuses: {error}", Exit.UNREACHABLE)
+
+
+def _leave(message: str, status: Exit) -> NoReturn:
     Console(stderr=True, soft_wrap=True).print(f"[bold red]yousync:[/] {_plain(message)}", highlight=False)
     sys.exit(int(status))
 

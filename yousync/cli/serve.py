@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
+from yousync.cli.failure import CommandError, Exit
 from yousync.cli.lookup import DataOption, settings_for
 
 
@@ -17,18 +20,32 @@ def web(
     """Serve HTTP until SIGTERM."""
     from web.app import run
 
-    run(settings_for(data), with_worker=with_worker)
+    with _right_valkey():
+        run(settings_for(data), with_worker=with_worker)
 
 
 def worker(data: DataOption = None) -> None:
     """Work on jobs until SIGTERM."""
     from jobs.worker import run
 
-    run(settings_for(data))
+    with _right_valkey():
+        run(settings_for(data))
 
 
 def analyzer() -> None:
     """Serve the reference analysis server until SIGTERM; ANALYZER_HOST, ANALYZER_PORT and the AWS variables say how."""
-    from yousync.analyzer.app import Config, run
+    from yousync.analyzer.app import run
+    from yousync.analyzer.config import Config
 
     run(Config.load())
+
+
+@contextmanager
+def _right_valkey() -> Iterator[None]:
+    """A Valkey that must not be used is a matter of setup."""
+    from jobs.identity import WrongValkey
+
+    try:
+        yield
+    except WrongValkey as error:
+        raise CommandError(str(error), Exit.SETUP) from None

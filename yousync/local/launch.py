@@ -28,7 +28,10 @@ def main() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0)
         if os.getppid() != int(parent):  # the parent died before the kernel knew
             sys.exit(1)
-    os.execv(command[0], command)  # noqa: S606  # that is the purpose; no shell is involved
+    try:
+        os.execv(command[0], command)  # noqa: S606  # that is the purpose; no shell is involved
+    except OSError as error:
+        sys.exit(f"cannot run {command[0]}: {error.strerror}")
 
 
 if __name__ == "__main__":

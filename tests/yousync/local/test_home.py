@@ -6,8 +6,9 @@ import os
 import stat
 from pathlib import Path
 
-from yousync.local.account import Account, copy_readable, reachable, readable
+from yousync.local.account import copy_readable, reachable, readable
 from yousync.local.home import postgres_home, remove_postgres_home
+from yousync.local.process import Account
 from yousync.local.secret import kept_secrets, private_json
 
 STRANGER = Account(uid=65533, gid=65533)

@@ -38,7 +38,7 @@ async def test_googles_library_accepts_a_token(stack: Stack) -> None:
 async def test_an_odd_token_is_issued_as_asked_and_refused(stack: Stack) -> None:
     keys = await certs(stack)
     for odd in ({"exp": int(time.time()) - 60}, {"aud": "somebody-else"}):
-        with pytest.raises((exceptions.MalformedError, exceptions.InvalidValue)):  # type: ignore[attr-defined]
+        with pytest.raises((exceptions.MalformedError, exceptions.InvalidValue)):
             jwt.decode(await token(stack, **odd), certs=keys, audience=CLIENT_ID)  # type: ignore[no-untyped-call]  # as above
     claims = jwt.decode(await token(stack, email_verified=False, hd="x.org"), certs=keys, audience=CLIENT_ID)  # type: ignore[no-untyped-call]  # as above
     assert claims["email_verified"] is False

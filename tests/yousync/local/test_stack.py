@@ -9,6 +9,7 @@ import signal
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,14 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def none_alive(pids: list[int]) -> bool:
+    return not any(alive(pid) for pid in pids)
+
+
+def runs_anew(data: Path, name: str, before: int) -> bool:
+    return told_pid(data, name) != before
 
 
 async def remember(stack: Stack, word: str) -> None:
@@ -94,7 +103,7 @@ async def test_postgres_knows_hangul_and_sorts_the_same_everywhere(stack: Stack)
 async def test_nothing_opens_without_its_password(stack: Stack) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(stack.env()["DATABASE_URL"].replace("yousync:", "yousync:x"))
-    with pytest.raises(Exception, match="WRONGPASS|invalid"):
+    with pytest.raises(Exception, match=r"WRONGPASS|invalid"):
         await Redis.from_url(stack.env()["REDIS_URL"].replace("redis://:", "redis://:x")).ping()
 
 
@@ -167,10 +176,9 @@ async def test_a_killed_stack_leaves_no_process_and_starts_again(data: Path) -> 
         await note(told["env"]["DATABASE_URL"], round_)
         os.kill(child.pid, signal.SIGKILL)
         await child.wait()
-        await until(lambda pids=pids: not any(alive(pid) for pid in pids))
+        await until(partial(none_alive, pids))
         assert not is_running(data)
         (data / "stack.json").rename(data / "stale.json")  # the loop's next turn waits for a new one
-        (data / "stale.json").rename(data / "old.json")
     after = Stack(data, durable=False)
     await after.start(later=LATER)
     connection = await asyncpg.connect(after.env()["DATABASE_URL"])
@@ -209,7 +217,7 @@ async def test_what_dies_is_started_again_and_said(data: Path) -> None:
         for name in ("postgres", "valkey", "s3", "issuer"):
             before = told_pid(data, name)
             os.killpg(before, signal.SIGKILL)
-            await until(lambda name=name, before=before: told_pid(data, name) != before)
+            await until(partial(runs_anew, data, name, before))
             title = stack.parts[name].title
             assert f"{title} ended with SIGKILL; starting it again in 0.2 s" in said
             assert f"{title} restarted as process {told_pid(data, name)}" in said

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class AnalyzerSettings(BaseSettings):
+class Config(BaseSettings):
     """Where it listens, how it reads S3, and how much it takes on. Names are the variables' in lower case."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -25,3 +27,15 @@ class AnalyzerSettings(BaseSettings):
     aws_secret_access_key: SecretStr
     aws_region: str = "ap-northeast-2"
     aws_endpoint_url_s3: str | None = None
+
+    @classmethod
+    def load(cls) -> Self:
+        """From the environment; ends the process with the names of what is missing or wrong, never a value."""
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = [
+                f"  {'.'.join(map(str, item['loc'])).upper()}: {item['msg']}"
+                for item in error.errors(include_url=False, include_input=False)
+            ]
+            raise SystemExit("The analysis server cannot start:\n" + "\n".join(wrong)) from None
