@@ -178,7 +178,7 @@ EMPTY: dict[str, Callable[[], bytes]] = {
 }
 
 
-def flac_bomb(hours: float = 10.0) -> bytes:
+def flac_bomb(hours: float = 2.0) -> bytes:
     """Hours of silence in a few hundred kB."""
     out = io.BytesIO()
     with av.open(out, "w", format="flac") as file:

@@ -19,11 +19,10 @@ SWAGGER_UI = "swagger-ui-5.35.0"
 REDOC = "redoc-3.0.1"
 VENDORED = (SWAGGER_UI, REDOC)
 
-# Nothing from outside, no inline script. Both libraries set styles inline and draw icons from data: URLs;
-# Redoc searches in a worker that it starts from a blob.
+# Nothing from outside, no inline script. Both libraries set styles inline and draw icons from data: URLs.
 DOCS_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    "font-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _FOREVER = "public, max-age=31536000, immutable"  # a vendored file's folder carries its version

@@ -38,11 +38,11 @@ async def requests(request: web.Request, handler: Handler) -> web.StreamResponse
     if is_job_id(job_id):
         structlog.contextvars.bind_contextvars(job_id=job_id)
     begun = time.perf_counter()
-    status, sent = 500, 0
+    status, sent = 500, None  # how much a file will be is not known before it is sent
     try:
         response = await handler(request)
         status = response.status
-        sent = request.writer.output_size if response.prepared else response.content_length or 0
+        sent = request.writer.output_size if response.prepared else response.content_length
     except web.HTTPException as error:  # redirects; every refusal has become a problem by now
         status = error.status
         raise
@@ -70,6 +70,7 @@ async def _headers(request: web.Request, response: web.StreamResponse) -> None:
     headers = response.headers
     if REQUEST_ID in request:
         headers[REQUEST_ID_HEADER] = request[REQUEST_ID]
+    headers["Server"] = "yousync"  # aiohttp would name its version and Python's
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("Content-Security-Policy", API_CSP)

@@ -8,6 +8,7 @@ from typing import Any
 
 GONE = "[redacted]"
 MAX_DEPTH = 8
+MAX_TEXT = 64 * 2**10
 
 _SECRET_WORDS = frozenset(
     {"authorization", "cookie", "secret", "secrets", "password", "passwd", "pwd", "signature", "sig", "dsn"}
@@ -17,18 +18,18 @@ _KEY_OWNERS = frozenset({"api", "access", "private", "secret", "signing", "token
 # `token` is also the catalogue's word for a clip: these attributes of one are no secret.
 _HARMLESS_AFTER_TOKEN = frozenset({"id", "ids", "name", "type", "info", "count", "status", "tokens"})
 
+# Every repetition is bounded or anchored at a word's start: log lines hold hostile text too.
 _SCRUBS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), GONE),  # a JWT, wherever it stands
-    (re.compile(r"\b(Bearer|Basic)\s+[^\s\"',;]+", re.IGNORECASE), rf"\1 {GONE}"),
+    (re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), GONE),  # a JWT, wherever it stands
+    (re.compile(r"\b(Bearer|Basic)\s{1,4}[^\s\"',;]+", re.IGNORECASE), rf"\1 {GONE}"),
     (re.compile(r"\?[^\s\"'<>]+"), f"?{GONE}"),
 )
-# name=value, name: value, 'name': 'value', "name": ["value", ...]: how reprs and messages write a mapping
-_NAMED = re.compile(
-    r"""([\w-]+)(["']?\s*[=:]\s*)(?!Bearer |Basic )"""
-    r"""(\[[^\]]*\]|b?'(?:[^'\\]|\\.)*'|b?"(?:[^"\\]|\\.)*"|[^\s"',;&)}\]]+)""",
-    re.IGNORECASE,
+_URL = re.compile(r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,30}://)([^\s\"'<>]+)", re.IGNORECASE)
+# name=value, name: value, 'name': 'value', "name": ["value"]: how reprs and messages write a mapping
+_NAME = re.compile(r"""(?<![\w-])([\w-]{1,64})["']?\s{0,4}[=:]\s{0,4}(?!Bearer |Basic )""")
+_VALUE = re.compile(
+    r"""\[[^\]]{0,4096}\]|b?'(?:[^'\\]|\\.){0,4096}'|b?"(?:[^"\\]|\\.){0,4096}"|[^\s"',;&)}\]]+""", re.DOTALL
 )
-_URL = re.compile(r"\b([a-z][a-z0-9+.-]*://)([^\s\"'<>]+)", re.IGNORECASE)
 _BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -45,7 +46,8 @@ def redact(value: Any, *, depth: int = 0) -> Any:
         }
     if depth < MAX_DEPTH and isinstance(value, (list, tuple, set, frozenset)):
         return [redact(item, depth=depth + 1) for item in value]
-    return scrub(_text(value))
+    text = _text(value)
+    return scrub(text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}...")
 
 
 def _text(value: Any) -> str:
@@ -79,12 +81,20 @@ def scrub(text: str) -> str:
     text = _URL.sub(_url, text)
     for pattern, replacement in _SCRUBS:
         text = pattern.sub(replacement, text)
-    return _NAMED.sub(_named, text)
+    return _without_named(text)
 
 
-def _named(match: re.Match[str]) -> str:
-    name, between, _ = match.groups()
-    return f"{name}{between}{GONE}" if is_secret(name) else match.group()
+def _without_named(text: str) -> str:
+    """Values under a secret's name are cut out; others are searched in turn, for they may nest."""
+    kept, done = [], 0
+    for name in _NAME.finditer(text):
+        if name.start() < done or not is_secret(name.group(1)):
+            continue
+        value = _VALUE.match(text, name.end())
+        if value:
+            kept += [text[done : name.end()], GONE]
+            done = value.end()
+    return "".join([*kept, text[done:]])
 
 
 def _url(match: re.Match[str]) -> str:

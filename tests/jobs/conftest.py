@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest_asyncio
+from aiohttp import web
 
 from jobs.deps import Deps, open_deps
 from jobs.engine import Engine, Recording
 from jobs.identity import Identity, identify
 from models.script import Script
 from tests.factories import make_script
+from tests.standing_in import Control, control
 from yousync.job import Job, Kind, State
+from yousync.local.program import Standin
 from yousync.settings import Settings
 
 
@@ -46,6 +49,24 @@ async def emptied(deps: Deps, identity: Identity) -> Deps:
     await deps.valkey.flushall()
     await deps.valkey.set("yousync:incarnation", identity.incarnation)
     return deps
+
+
+@pytest_asyncio.fixture
+async def analysis(engine: Engine, deps: Deps, standin: Standin) -> AsyncIterator[Control]:
+    """The stand-in analysis server, and somebody who takes its webhooks to the engine."""
+
+    async def take(request: web.Request) -> web.Response:
+        await engine.deliver(request.query["job_id"], await request.read())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", take)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", deps.settings.port).start()
+    async with control(standin.url) as made:
+        yield made
+    await runner.cleanup()
 
 
 Accept = Callable[..., Awaitable[Job]]

@@ -38,7 +38,7 @@ def test_ended_jobs_are_left_only_by_a_late_result_of_a_parked_one() -> None:
 def test_every_way_to_an_end_leads_through_postgres() -> None:
     for move, targets in MOVES.items():
         assert not any(target.final for target in targets.values()), move
-    assert CONCLUSIONS == {state for state in State if state.final}
+    assert {state for state in State if state.final} == CONCLUSIONS
 
 
 def test_every_state_can_reach_an_end() -> None:

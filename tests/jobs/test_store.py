@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 
 import orjson
 import pytest
@@ -245,7 +246,7 @@ class TestEnding:
         forever = {
             key
             for key in set(await emptied.valkey.keys()) - before
-            if await emptied.valkey.ttl(key) == -1 and key not in {QUEUE.encode()}
+            if await emptied.valkey.ttl(key) == -1 and key != QUEUE.encode()
         }
         assert forever <= {b"yousync:seq", b"yousync:staged_bytes"}
         assert await emptied.valkey.get("yousync:staged_bytes") == b"0"
@@ -254,7 +255,7 @@ class TestEnding:
         job = await waiting(emptied)
         events = await emptied.store.events(job.id)
         assert [event.version for event in events] == list(range(1, job.version + 1))
-        assert all(later.source == earlier.target for earlier, later in zip(events, events[1:], strict=False))
+        assert all(later.source == earlier.target for earlier, later in pairwise(events))
 
 
 async def test_staged_audio_may_live_in_a_valkey_of_its_own(emptied: Deps) -> None:

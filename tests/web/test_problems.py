@@ -207,14 +207,15 @@ async def test_the_unforeseen_is_logged_and_tells_nothing(client: Client, error:
 
 
 async def test_a_stream_that_breaks_is_cut_and_logged(client: Client) -> None:
-    with structlog.testing.capture_logs() as events, pytest.raises(ClientPayloadError):
+    with structlog.testing.capture_logs() as events:
         async with client.get("/clips/500/events") as response:
             assert response.status == 200
-            await response.read()
-    deadline = asyncio.get_running_loop().time() + 5
-    while not [event for event in events if event["event"] == "stream_failed"]:
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.01)
+            with pytest.raises(ClientPayloadError):
+                await response.read()
+        deadline = asyncio.get_running_loop().time() + 5
+        while not [event for event in events if event["event"] == "stream_failed"]:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.01)
 
 
 async def test_a_too_large_file_is_a_refusal_not_a_warning(client: Client) -> None:

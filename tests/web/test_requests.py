@@ -65,6 +65,7 @@ async def test_headers_are_on_every_answer(client: Client, path: str) -> None:
         assert response.headers["X-Request-Id"]
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Server"] == "yousync"
         policy = response.headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'")
         assert ("script-src" in policy) == (path == "/docs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -13,16 +14,16 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import pytest_asyncio
 from hypothesis import given, settings, strategies as st
 
 from tests import audio_samples as samples
 from yousync.audio import CONTAINERS, Prober, decode, sniff
-from yousync.audio.crew import ChildDiedError, ChildTimeoutError, Crew
+from yousync.audio.crew import Crew
+from yousync.audio.process import ChildDiedError, ChildTimeoutError
 from yousync.audio.wav import wav_seconds
-from yousync.errors import AudioTooLong, EmptyAudio, NotAudio, YouSyncError
+from yousync.errors import AudioTooLong, EmptyAudio, NotAudio
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,6 +39,25 @@ async def until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         await asyncio.sleep(0.01)
+
+
+def proc(pid: int, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8", errors="replace")
+
+
+def running(pid: int) -> bool:
+    try:
+        return proc(pid, "stat").rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
+
+
+def environment_of(pid: int) -> set[str]:
+    return {entry.partition("=")[0] for entry in proc(pid, "environ").split("\0") if entry}
+
+
+def open_files_of(pid: int) -> set[str]:
+    return {path.name for path in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 @pytest.mark.parametrize("name", samples.GOOD)
@@ -96,7 +116,7 @@ async def test_a_file_cut_anywhere_is_read_or_refused_but_never_breaks(prober: P
         lambda: samples.encoded("mp4", "aac", 5.2),
         samples.flac_bomb,
     ],
-    ids=["wav", "webm", "mp3", "mp4", "ten hours of flac"],
+    ids=["wav", "webm", "mp3", "mp4", "two hours of flac"],
 )
 async def test_too_long_is_said_without_reading_all_of_it(prober: Prober, make: Callable[[], bytes]) -> None:
     data = make()
@@ -123,10 +143,8 @@ async def test_exactly_the_limit_is_not_too_long(prober: Prober, kind: str) -> N
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=3000))
 def test_noise_behind_any_mark_raises_nothing_unexpected(head: bytes, noise: bytes) -> None:
-    try:
+    with contextlib.suppress(EmptyAudio, NotAudio, AudioTooLong):
         assert decode(head + noise, max_seconds=5.0)
-    except YouSyncError as error:
-        assert isinstance(error, EmptyAudio | NotAudio | AudioTooLong)
 
 
 @settings(max_examples=300, deadline=None)
@@ -134,10 +152,8 @@ def test_noise_behind_any_mark_raises_nothing_unexpected(head: bytes, noise: byt
 def test_any_damage_to_a_wav_header_is_survived(tail: bytes, at: int, damage: bytes) -> None:
     data = bytearray(samples.wav_header(size=len(tail)) + tail)
     data[at : at + len(damage)] = damage
-    try:
+    with contextlib.suppress(EmptyAudio, NotAudio):
         assert wav_seconds(bytes(data)) > 0
-    except (EmptyAudio, NotAudio):
-        pass
 
 
 @given(st.binary(max_size=400))
@@ -177,7 +193,7 @@ async def test_a_stopped_decoder_is_killed_after_its_time_and_the_others_go_on()
         refused = [outcome for outcome in outcomes if isinstance(outcome, NotAudio)]
         assert len(refused) == 1
         await until(lambda: hung not in prober.pids and len(prober.pids) == 2)
-        assert not psutil.pid_exists(hung)
+        await until(lambda: not running(hung))
         assert (await prober.probe(data)).container == "webm"
 
 
@@ -220,19 +236,15 @@ async def test_decoders_are_retired_after_so_many_recordings() -> None:
         assert not before & set(crew.pids)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux'")
 async def test_a_decoder_has_no_secret_no_file_and_no_way_to_open_one(prober: Prober) -> None:
     for pid in prober.pids:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
-        assert b"AWS" not in environment
-        assert b"HOME=" not in environment
-        assert sorted(path.name for path in Path(f"/proc/{pid}/fd").iterdir()) == ["0", "1", "2"]
-        limits = Path(f"/proc/{pid}/limits").read_text()
-        assert [line.split()[3:5] for line in limits.splitlines() if line.startswith("Max open files")] == [["3", "3"]]
-        assert "Max file size             0" in limits
+        assert not {name for name in environment_of(pid) if name.startswith(("AWS", "HOME", "JWT", "DATABASE"))}
+        assert open_files_of(pid) == {"0", "1", "2"}
+        limits = proc(pid, "limits").splitlines()
+        assert [line.split()[3:5] for line in limits if line.startswith("Max open files")] == [["3", "3"]]
+        assert [line.split()[3:5] for line in limits if line.startswith("Max file size")] == [["0", "0"]]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux'")
 async def test_decoders_die_with_a_parent_that_was_killed() -> None:
     code = (
         "import asyncio, json, sys\n"
@@ -243,27 +255,20 @@ async def test_decoders_die_with_a_parent_that_was_killed() -> None:
         "        await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT) as parent:
-        assert parent.stdout is not None
-        pids = json.loads(await asyncio.to_thread(parent.stdout.readline))
-        os.kill(pids[0], signal.SIGSTOP)  # hung, so the end of its stdin cannot reach it
-        parent.kill()
-        parent.wait(timeout=10)
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=subprocess.PIPE, cwd=ROOT)
+    assert parent.stdout is not None
+    pids = json.loads(await parent.stdout.readline())
+    os.kill(pids[0], signal.SIGSTOP)  # hung, so the end of its stdin cannot reach it
+    parent.kill()
+    await parent.wait()
     assert len(pids) == 2
-
-    def gone(pid: int) -> bool:
-        try:
-            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return True
-
-    await until(lambda: all(gone(pid) for pid in pids))
+    await until(lambda: not any(running(pid) for pid in pids))
 
 
 async def test_closing_leaves_no_process_behind() -> None:
     async with Prober.open(max_seconds=5.0) as prober:
         pids = prober.pids
-    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert not any(running(pid) for pid in pids)
 
 
 async def test_a_crew_that_cannot_start_says_so_at_once() -> None:

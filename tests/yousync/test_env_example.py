@@ -26,8 +26,6 @@ def test_defaults_are_told_as_they_are(name: str) -> None:
     told = EXAMPLES[name.upper()]
     text = str(default).lower() if isinstance(default, bool) else str(default)
     assert told == ("" if default in (None, []) else text)
-        "" if default in (None, []) else str(default).lower() if isinstance(default, bool) else str(default)
-    )
 
 
 def test_what_must_be_given_is_marked() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import structlog
 from pydantic import SecretStr
+from typing_extensions import override
 
 from yousync import logs
 from yousync.redaction import is_secret, redact, scrub
@@ -55,6 +56,10 @@ class Console:
     def getvalue(self) -> str:
         self._read += self._capsys.readouterr().err
         return self._read
+
+
+def fail(message: str, cause: Exception | None = None) -> None:
+    raise ValueError(message) from cause
 
 
 def lines(text: str) -> list[dict[str, Any]]:
@@ -122,7 +127,7 @@ def test_configuring_again_replaces_and_reaches_old_loggers(stderr: Console) -> 
 def test_an_exception_keeps_its_traceback(stderr: Console) -> None:
     logs.configure("info", "json")
     try:
-        raise ValueError("what happened")
+        fail("what happened")
     except ValueError:
         structlog.stdlib.get_logger("web").exception("failed")
         logging.getLogger("aiohttp.server").exception("failed too")
@@ -148,7 +153,7 @@ def test_a_forged_newline_stays_on_its_line(stderr: Console, style: logs.Format)
 def test_a_traceback_cannot_pass_for_an_event(stderr: Console, style: logs.Format) -> None:
     logs.configure("info", style)
     try:
-        raise ValueError(FORGED)
+        fail(FORGED)
     except ValueError:
         structlog.stdlib.get_logger("web").exception("failed")
     text = stderr.getvalue()
@@ -160,6 +165,7 @@ def test_a_traceback_cannot_pass_for_an_event(stderr: Console, style: logs.Forma
 
 def test_what_has_no_json_form_is_still_a_line(stderr: Console) -> None:
     class Broken:
+        @override
         def __repr__(self) -> str:
             raise RuntimeError
 
@@ -173,6 +179,7 @@ def test_what_has_no_json_form_is_still_a_line(stderr: Console) -> None:
 
 
 class Client:
+    @override
     def __repr__(self) -> str:
         return f"<Client token={CANARY}>"
 
@@ -230,10 +237,7 @@ def test_no_secret_reaches_the_output(
     logging.getLogger("botocore").info("%s %s", text, named)
     logging.getLogger("botocore").info("extra", extra=named)
     try:
-        try:
-            raise KeyError(text)
-        except KeyError as error:
-            raise ValueError(str(named)) from error
+        fail(str(named), KeyError(text))
     except ValueError:
         structlog.stdlib.get_logger("web").exception("failed")
         logging.getLogger("aiohttp.server").exception("failed")

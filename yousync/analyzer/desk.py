@@ -19,7 +19,8 @@ from yousync.analyzer.order import Order
 from yousync.analyzer.recordings import FetchError, Recordings
 from yousync.analyzer.webhook import deliver
 from yousync.analyzer.worker import question
-from yousync.audio.crew import ChildDiedError, ChildTimeoutError, Crew
+from yousync.audio.crew import Crew
+from yousync.audio.process import ChildError, ChildTimeoutError
 
 _log = structlog.get_logger("yousync.analyzer")
 
@@ -149,7 +150,7 @@ class Desk:
             return _failure(error.code, error.message), error.again
         except ChildTimeoutError:
             return _failure("analysis_timeout", "The recording took too long to measure."), True
-        except ChildDiedError:
+        except ChildError:
             return _failure("analysis_failed", "The recording cannot be measured."), True
         return outcome, False
 

@@ -4,139 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Self
 
-import yousync
-from yousync.audio.child import LENGTH, READY
+from yousync.audio.process import Child, ChildDiedError, ChildError, ChildTimeoutError
 
-_START_SECONDS = 30.0
-_LEAVE_SECONDS = 2.0
 _PATIENCE_SECONDS = 20.0
 _START_AGAIN_SECONDS = 0.5
 
 
-class ChildError(Exception):
-    """A child gave no answer."""
-
-
-class ChildDiedError(ChildError):
-    """The child ended before it answered."""
-
-
-class ChildTimeoutError(ChildError):
-    """The child took too long and was killed."""
-
-
 class CrewBusyError(ChildError):
     """No child was free for as long as anybody would wait."""
-
-
-class Child:
-    """One process that serves `yousync.audio.child.serve`."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.answered = 0
-
-    @classmethod
-    async def start(cls, module: str, arguments: Sequence[str]) -> Self:
-        """Starts `python -m module PID arguments…` and waits until it is ready.
-
-        The environment is not handed down: it holds secrets, and a decoder needs none.
-        """
-        home = str(Path(yousync.__file__).parent.parent)
-        inherited = os.environ.get("PYTHONPATH", "")
-        environment = {
-            "PYTHONPATH": os.pathsep.join(part for part in (home, inherited) if part),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-        }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            module,
-            str(os.getpid()),
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd="/",
-            env=environment,
-            process_group=0,  # Ctrl-C is the parent's business; it says when to stop
-        )
-        child = cls(process)
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                await child._greet()
-        except BaseException:
-            await child.kill()
-            raise
-        return child
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """False once it is known to have ended."""
-        return self._process.returncode is None
-
-    async def ask(self, question: bytes) -> bytes:
-        """Its answer; ChildDiedError when it ends first."""
-        pipe = self._process.stdin
-        if pipe is None:
-            raise ChildDiedError
-        try:
-            pipe.write(LENGTH.pack(len(question)))
-            pipe.write(question)
-            await pipe.drain()
-            answer = await self._receive()
-        except (ConnectionError, asyncio.IncompleteReadError) as error:
-            raise ChildDiedError from error
-        self.answered += 1
-        return answer
-
-    async def _greet(self) -> None:
-        if await self._receive() != READY:
-            raise ChildDiedError
-
-    async def _receive(self) -> bytes:
-        pipe = self._process.stdout
-        if pipe is None:
-            raise ChildDiedError
-        try:
-            (size,) = LENGTH.unpack(await pipe.readexactly(LENGTH.size))
-            return await pipe.readexactly(size)
-        except asyncio.IncompleteReadError as error:
-            raise ChildDiedError from error
-
-    async def leave(self) -> None:
-        """Lets it end by itself, and kills it when it does not."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LEAVE_SECONDS):
-                await self._process.wait()
-        await self.kill()
-
-    async def kill(self) -> None:
-        """Ends it at once and takes its leave of it."""
-        if self._process.returncode is None:
-            # Not Process.kill(): that polls first, and would take a dead child away from asyncio's watcher.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGKILL)
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        await self._process.wait()
 
 
 class Crew:
@@ -156,7 +35,8 @@ class Crew:
         self._answers_each = answers_each
         self._free: asyncio.Queue[Child] = asyncio.Queue()
         self._children: set[Child] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._starting: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @classmethod
@@ -222,14 +102,9 @@ class Crew:
 
     def _replace(self, child: Child) -> None:
         self._children.discard(child)
-        self._in_background(child.kill())
+        _in_background(child.kill(), self._leaving)
         if not self._closed:
-            self._in_background(self._rejoin())
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            _in_background(self._rejoin(), self._starting)
 
     async def _join(self) -> None:
         child = await Child.start(self._module, self._arguments)
@@ -247,8 +122,15 @@ class Crew:
     async def _close(self) -> None:
         """Ends every child, also those being started."""
         self._closed = True
-        for task in self._tasks:
+        for task in self._starting:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(child.leave() for child in self._children))
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(*(child.leave() for child in self._children), *self._leaving)
         self._children.clear()
+
+
+def _in_background(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    """Runs `work` beside its caller; `tasks` keeps it from being collected."""
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

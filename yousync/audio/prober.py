@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
-from yousync.audio.crew import ChildError, Crew, CrewBusyError
+from yousync.audio.crew import Crew, CrewBusyError
+from yousync.audio.process import ChildError
 from yousync.audio.sniff import sniff
 from yousync.audio.wav import wav_seconds
 from yousync.errors import AudioTooLong, EmptyAudio, NotAudio, UploadsBusy, YouSyncError

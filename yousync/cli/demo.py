@@ -84,7 +84,7 @@ def demo(
     data: DataOption = None,
 ) -> None:
     """Send a bundled recording through the running stack, else through a fresh one, and show its scores."""
-    console = Console(stderr=True, quiet=not Console(stderr=True).is_terminal) if as_json else Console()
+    console = Console(stderr=True, quiet=not Console(stderr=True).is_terminal) if as_json else Console(soft_wrap=True)
     found: list[dict[str, Any]] = []
 
     async def work() -> None:

@@ -13,6 +13,7 @@ import aiohttp
 import asyncpg
 from redis.exceptions import RedisError
 from rich.console import Console
+from rich.markup import escape
 from tortoise.exceptions import BaseORMException
 
 from yousync.local.process import StackError
@@ -68,10 +69,5 @@ def _database(error: BaseException) -> NoReturn:
 
 
 def _leave(message: str, status: Exit) -> NoReturn:
-    Console(stderr=True, soft_wrap=True).print(f"[bold red]yousync:[/] {_plain(message)}", highlight=False)
+    Console(stderr=True, soft_wrap=True).print(f"[bold red]yousync:[/] {escape(message)}", highlight=False)
     sys.exit(int(status))
-
-
-def _plain(text: str) -> str:
-    """Text that rich prints as it is."""
-    return text.replace("[", r"\[")

@@ -41,8 +41,9 @@ def show_scores(job: dict[str, Any], console: Console) -> None:
         score = _number(word.get("word_score"))
         colour = "green" if score >= 0.75 else "yellow" if score >= 0.5 else "red"
         bar = f"[{colour}]{'█' * round(score * 20)}[/]"
-        intonation = f"{_number(word.get('mfcc_similarity')):.2f}"
-        table.add_row(str(word.get("word")), bar, f"{score:.2f}", intonation, str(word.get("text_status", "")))
+        intonation = word.get("mfcc_similarity")
+        shown = "" if intonation is None else f"{_number(intonation):.2f}"
+        table.add_row(str(word.get("word")), bar, f"{score:.2f}", shown, str(word.get("text_status", "")))
     console.print(table)
     outer = job.get("result")
     inner = outer.get("result") if isinstance(outer, dict) else None

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from yousync import demo as bundled
 from yousync.cli.demo import demo_script, run_demo
@@ -50,7 +51,7 @@ def up(
         data_of(data) or Path(DEFAULT_DATA),
         public_port=port,
         given=given_variables(),
-        say=lambda line: console.print(f"[yellow]·[/] {line}", highlight=False),
+        say=lambda line: console.print(f"[yellow]·[/] {escape(line)}", highlight=False),
     )
     asyncio.run(until_signalled(_serve(stack, names, console, demo=with_demo, reload=reload)))
 
@@ -99,7 +100,7 @@ async def _demonstrate(stack: Stack, script_id: int, console: Console) -> None:
     try:
         job = await run_demo(stack.public_url, script_id, console)
     except CommandError as error:
-        console.print(f"[red]the demo did not work:[/] {error}", highlight=False)
+        console.print(f"[red]the demo did not work:[/] {escape(str(error))}", highlight=False)
         return
     console.print(f"[bold]{job.get('status')}[/] {job.get('message') or ''}")
     show_scores(job, console)

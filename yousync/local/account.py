@@ -32,7 +32,8 @@ def unprivileged_account() -> Account | None:
 def reachable(path: Path, account: Account) -> bool:
     """Whether `account` can walk from the root folder into the folder `path` (read: into, not list)."""
     folder = path.resolve()
-    return all(_may(each, account, execute=True) for each in (folder, *folder.parents))
+    from_the_top = (*reversed(folder.parents), folder)
+    return all(_may(each, account, execute=True) for each in from_the_top)
 
 
 def readable(path: Path, account: Account) -> bool:

@@ -85,6 +85,8 @@ class Standin:
             return web.json_response(found if how.mode == "inline_scores" else {"analysis_results": result})
         if how.mode in {"never", "hold"}:
             self._held[asked.job_id] = (asked.webhook_url, body)
+        elif how.mode == "lost":
+            self._called.add(asked.job_id)
         elif how.mode == "early":
             await self._call(asked.job_id, asked.webhook_url, body, how.delay_s)
         else:

@@ -1,0 +1,340 @@
+"""A worker and what fails around it: what is tried again, what waits, what ends, how often is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobs import actors
+from jobs.deps import Deps
+from jobs.engine import Engine
+from jobs.identity import Identity
+from jobs.pipeline import legal
+from jobs.store import Fenced, Store
+from jobs.worker import working
+from models.analysis_result import AnalysisResult
+from models.token import Token
+from tests.factories import make_script
+from tests.jobs.conftest import Accept
+from tests.standing_in import Control
+from tests.waiting import until
+from yousync.analysis import open_analysis
+from yousync.job import Job, State, View
+from yousync.local.port import free_port
+from yousync.local.program import Standin
+from yousync.storage import open_storage
+
+
+@asynccontextmanager
+async def worker(deps: Deps, identity: Identity, **changes: Any) -> AsyncIterator[Deps]:
+    """A worker with other settings; short waits unless told otherwise."""
+    quick: dict[str, Any] = {
+        "analysis_wait_seconds": 60.0,
+        "analysis_status_url": None,
+        "analysis_idempotent": False,
+        "drain_seconds": 0.2,
+    }
+    settings = deps.settings.model_copy(update=quick | changes)
+    async with open_analysis(settings) as analysis, open_storage(settings) as storage:
+        store = Store(deps.valkey, deps.valkey, settings)
+        own = replace(deps, settings=settings, store=store, analysis=analysis, storage=storage)
+        async with working(own, identity):
+            yield own
+
+
+async def ended(engine: Engine, job: Job) -> View:
+    """The job's last view."""
+
+    async def final() -> View | None:
+        view = await engine.view(job.id)
+        return view if view is not None and view.final else None
+
+    return await until(final)  # type: ignore[no-any-return]  # what final returned
+
+
+async def moves(deps: Deps, job: Job) -> list[str]:
+    events = await deps.store.events(job.id)
+    for event in events:
+        assert legal(event.move, State(event.source) if event.source else None, State(event.target)), event  # type: ignore[arg-type]  # a StrEnum's value
+    return [event.move for event in events]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries come quickly: the clock's second is what is left."""
+    monkeypatch.setattr(actors, "backoff", lambda _: 0.01)
+    monkeypatch.setattr(actors, "hold_time", lambda _: 0.01)
+
+
+async def test_the_straight_way(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+) -> None:
+    async with worker(emptied, identity) as deps:
+        job = await accept()
+        view = await ended(engine, job)
+        assert view.status == "completed"
+        assert await analysis.asked(job.id) == 1
+        assert [move for move in await moves(deps, job) if move != "wait"] == [
+            "accept",
+            "claim",
+            "finish",
+            "claim",
+            "ask",
+            "deliver",
+            "claim",
+            "conclude",
+        ]
+        assert await deps.storage.size(job.s3_key) == job.size
+        assert await deps.store.staged(job.id) is None
+        row = await AnalysisResult.get(job_id=job.id)
+        assert [entry["version"] for entry in row.history] == list(range(1, row.version + 1))
+
+
+async def test_a_reply_that_holds_the_result_needs_no_webhook(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+) -> None:
+    await analysis.behave("inline")
+    async with worker(emptied, identity):
+        assert (await ended(engine, await accept())).status == "completed"
+
+
+async def test_an_error_of_the_server_is_tried_again_and_counted(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+) -> None:
+    await analysis.behave("http_500", count=2)
+    async with worker(emptied, identity) as deps:
+        job = await accept()
+        assert (await ended(engine, job)).status == "completed"
+        assert (await moves(deps, job)).count("retry") == 2
+        tried = [event for event in await deps.store.events(job.id) if event.move == "retry"]
+        assert [(event.attempt, event.code) for event in tried] == [(1, "analysis_error"), (2, "analysis_error")]
+
+
+async def test_a_spent_budget_parks_the_job_with_its_reason(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+) -> None:
+    await analysis.behave("http_500", count=99)
+    async with worker(emptied, identity, submit_tries=3) as deps:
+        job = await accept()
+        view = await ended(engine, job)
+        assert (view.status, view.progress) == ("failed", 0)
+        row = await AnalysisResult.get(job_id=job.id)
+        assert (row.state, row.code) == ("parked", "analysis_error")
+        assert await analysis.asked(job.id) == 3
+        assert await deps.valkey.ttl(f"yousync:job:{job.id}") > 86_400
+
+
+@pytest.mark.parametrize("mode", ["http_503", "http_429"])
+async def test_a_server_that_asks_for_patience_gets_it_and_nothing_is_counted(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control, mode: str
+) -> None:
+    await analysis.behave(mode, count=3)
+    async with worker(emptied, identity, submit_tries=1) as deps:
+        job = await accept()
+        assert (await ended(engine, job)).status == "completed"
+        assert (await moves(deps, job)).count("hold") == 3
+
+
+async def test_a_refusal_is_final(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+) -> None:
+    await analysis.behave("http_400")
+    async with worker(emptied, identity):
+        job = await accept()
+        assert (await ended(engine, job)).status == "failed"
+        row = await AnalysisResult.get(job_id=job.id)
+        assert (row.state, row.code) == ("failed", "analysis_rejected")
+        assert await analysis.asked(job.id) == 1
+
+
+async def test_a_server_that_is_not_there_is_waited_for(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}/"
+    job = await accept()
+    async with worker(emptied, identity, target_server_url=nowhere, submit_tries=1) as deps:
+        await until(lambda: _held_often(deps, job))
+    async with worker(emptied, identity):
+        assert (await ended(engine, job)).status == "completed"
+
+
+async def _held_often(deps: Deps, job: Job) -> bool:
+    return (await moves(deps, job)).count("hold") >= 2
+
+
+async def test_uploads_are_accepted_while_s3_is_away_and_stored_when_it_is_back(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    async with worker(emptied, identity, aws_endpoint_url_s3=away, upload_tries=1) as deps:
+        job = await accept()
+        await until(lambda: _held_often(deps, job))
+        view = await engine.view(job.id)
+        assert view is not None
+        assert view.status == "processing"
+    async with worker(emptied, identity):
+        assert (await ended(engine, job)).status == "completed"
+
+
+class TestResultsThatDoNotCome:
+    async def test_it_is_asked_for_so_often_and_then_parked(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+    ) -> None:
+        await analysis.behave("never", honour_idempotency=False)
+        async with worker(emptied, identity, analysis_wait_seconds=0.1, analysis_asks=3):
+            job = await accept()
+            view = await ended(engine, job)
+            assert view.status == "failed"
+            assert "지연" in (view.message or "")
+            row = await AnalysisResult.get(job_id=job.id)
+            assert (row.state, row.code, row.attempts) == ("parked", "analysis_timeout", 3)
+            assert await analysis.asked(job.id) == 3
+
+    async def test_one_that_comes_after_all_is_taken(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+    ) -> None:
+        await analysis.behave("never")
+        async with worker(emptied, identity, analysis_wait_seconds=0.1, analysis_asks=1):
+            job = await accept()
+            assert (await ended(engine, job)).status == "failed"
+            await engine.deliver(job.id, b'{"result":{"overall_score":0.5,"word_analysis":[]}}')
+
+            async def completed() -> bool:
+                view = await engine.view(job.id)
+                return view is not None and view.status == "completed"
+
+            await until(completed)
+            row = await AnalysisResult.get(job_id=job.id)
+            assert (row.state, row.run, row.code) == ("completed", 2, "")
+
+    async def test_a_lost_webhook_is_found_through_the_status_url(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control, standin: Standin
+    ) -> None:
+        await analysis.behave("lost")
+        status = f"{standin.url}/analyses/{{job_id}}"
+        async with worker(emptied, identity, analysis_wait_seconds=0.1, analysis_status_url=status):
+            job = await accept()
+            assert (await ended(engine, job)).status == "completed"
+            assert await analysis.asked(job.id) == 1
+
+
+class TestCutConnections:
+    async def test_what_may_have_been_taken_is_not_asked_again(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+    ) -> None:
+        await analysis.behave("drop_after", count=1)
+        async with worker(emptied, identity):
+            job = await accept()
+            assert (await ended(engine, job)).status == "completed"
+            assert await analysis.asked(job.id) == 1
+
+    async def test_a_server_declared_idempotent_is_asked_again(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+    ) -> None:
+        await analysis.behave("drop", count=1)
+        async with worker(emptied, identity, analysis_idempotent=True):
+            job = await accept()
+            assert (await ended(engine, job)).status == "completed"
+
+
+class TestThingsThatAreGone:
+    async def test_a_sentence_deleted_meanwhile_ends_its_jobs(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+    ) -> None:
+        script = await make_script()
+        job = await accept(token_id=script.token_id, script_id=script.id)
+        await Token.filter(id=script.token_id).delete()
+        async with worker(emptied, identity):
+            view = await ended(engine, job)
+        assert view.status == "failed"
+        assert await AnalysisResult.filter(job_id=job.id).count() == 0
+
+    async def test_lost_audio_asks_to_record_again(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+    ) -> None:
+        job = await accept()
+        await emptied.store.unstage(job.id)
+        async with worker(emptied, identity):
+            view = await ended(engine, job)
+        assert view.status == "failed"
+        assert "다시 녹음" in (view.message or "")
+        assert await analysis.asked(job.id) == 0
+
+
+class TestDeploys:
+    async def test_a_worker_that_goes_hands_its_job_back_and_burns_nothing(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+    ) -> None:
+        await analysis.behave("normal", reply_delay_s=30, count=1)
+        async with worker(emptied, identity, drain_seconds=0.05) as deps:
+            job = await accept()
+            await until(lambda: analysis.asked(job.id))
+        left = await deps.store.read(job.id)
+        assert left is not None
+        assert (left.claim, left.tries, left.lapses) == ("", 0, 0)
+        assert (await moves(deps, job))[-1] in {"release", "deliver"}
+        async with worker(emptied, identity):
+            assert (await ended(engine, job)).status == "completed"
+
+    async def test_many_jobs_survive_many_restarts(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+    ) -> None:
+        jobs: list[Job] = []
+        for _ in range(6):
+            async with worker(emptied, identity, drain_seconds=0.01):
+                jobs += await asyncio.gather(*(accept(address=f"192.0.2.{n}") for n in range(10)))
+        async with worker(emptied, identity) as deps:
+            views = await asyncio.gather(*(ended(engine, job) for job in jobs))
+            assert {view.status for view in views} == {"completed"}
+            for job in jobs:
+                assert "retry" not in await moves(deps, job)
+                assert await analysis.asked(job.id) >= 1
+
+
+class TestLeases:
+    async def test_a_frozen_worker_is_overtaken_and_fenced(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+    ) -> None:
+        job = await accept()
+        frozen = await emptied.store.claim(job.id, 1)
+        assert frozen is not None
+        await emptied.valkey.zadd("yousync:due", {job.id: 1})
+        async with worker(emptied, identity) as deps:
+            assert (await ended(engine, job)).status == "completed"
+            with pytest.raises(Fenced):
+                await deps.store.renew(frozen)
+
+    async def test_a_long_stage_keeps_its_lease(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+    ) -> None:
+        await analysis.behave("normal", reply_delay_s=2.0, delay_s=3.0, count=1)
+        async with worker(emptied, identity, lease_seconds=0.6) as deps:
+            job = await accept()
+            assert (await ended(engine, job)).status == "completed"
+            assert await analysis.asked(job.id) == 1
+            assert max(event.attempt for event in await deps.store.events(job.id)) <= 1
+
+    async def test_a_job_that_kills_its_workers_is_parked(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+    ) -> None:
+        job = await accept()
+        await emptied.valkey.hset(f"yousync:job:{job.id}", mapping={"claim": "dead", "lapses": actors.MAX_LAPSES})
+        async with worker(emptied, identity):
+            assert (await ended(engine, job)).status == "failed"
+        row = await AnalysisResult.get(job_id=job.id)
+        assert (row.state, row.code) == ("parked", "worker_lost")
+
+
+def test_waits_between_tries_are_bounded_and_spread() -> None:
+    for tries in range(1, 12):
+        waits = {actors_backoff(tries) for _ in range(50)}
+        assert all(0 < wait <= 256 for wait in waits)
+        assert len(waits) > 40
+
+
+actors_backoff = actors.backoff

@@ -1,0 +1,49 @@
+"""Telling the stand-in analysis server how to behave, and reading what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+
+class Control:
+    """The stand-in's own controls."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def _post(self, path: str, body: Any = None) -> None:
+        async with self._session.post(path, json=body) as reply:
+            assert reply.status == 200, await reply.text()
+
+    async def behave(self, mode: str, **how: Any) -> None:
+        """Treat requests like this from now on, or the next `count` of them."""
+        await self._post("/behaviour", {"mode": mode} | how)
+
+    async def release(self) -> None:
+        """Send the webhooks that were held."""
+        await self._post("/release", {})
+
+    async def reset(self) -> None:
+        """Forget everything, webhooks under way included."""
+        await self._post("/reset")
+
+    async def asked(self, job_id: str) -> int:
+        """How often an analysis of this job was asked for."""
+        async with self._session.get("/ledger", params={"job_id": job_id}) as reply:
+            return sum(line["event"] == "request" for line in (await reply.json())["lines"])
+
+
+@asynccontextmanager
+async def control(url: str) -> AsyncIterator[Control]:
+    """The controls of the stand-in at `url`, which behaves normally before and after."""
+    async with aiohttp.ClientSession(url) as session:
+        made = Control(session)
+        await made.reset()
+        try:
+            yield made
+        finally:
+            await made.reset()

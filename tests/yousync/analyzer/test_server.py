@@ -1,0 +1,209 @@
+"""The analysis server over HTTP: a real S3, a real webhook receiver, real recordings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests import audio_samples as samples
+from tests.yousync.analyzer.conftest import Client, Receiver, analysis_server, served
+from yousync.analyzer.app import Config
+from yousync.demo import CATALOGUE, DEMO_SENTENCE, RECORDINGS
+from yousync.local.port import free_port
+from yousync.local.s3 import ObjectStore
+
+TOKEN: dict[str, Any] = json.loads(CATALOGUE.read_text(encoding="utf-8"))["tokens"][0]
+SCRIPT: dict[str, Any] = TOKEN["scripts"][DEMO_SENTENCE[1]] | {"id": 2}
+WORDS = [word["word"] for word in SCRIPT["words"]]
+SPEECH = RECORDINGS[DEMO_SENTENCE].read_bytes()
+Put = Callable[[str, bytes], Awaitable[str]]
+
+
+def script_form(audio: str, webhook: str, script: dict[str, Any] = SCRIPT) -> dict[str, str]:
+    return {"request_data": json.dumps({"s3_audio_url": audio, "webhook_url": webhook, "script": script})}
+
+
+async def ended(server: Client, job_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 20
+    while True:
+        _, found = await server.get(f"/analyses/{job_id}")
+        if found.get("status") in {"completed", "failed"}:
+            return found
+        assert time.monotonic() < deadline, "it did not end in time"
+        await asyncio.sleep(0.02)
+
+
+async def test_a_script_recording_comes_back_with_its_words(server: Client, receiver: Receiver, put: Put) -> None:
+    hook = f"{receiver.url}/hook?a=%2F+b&job_id=s1&token=t%3D%3D"
+
+    status, reply = await server.analyze(script_form(await put("s1.wav", SPEECH), hook))
+
+    assert (status, reply) == (202, {"job_id": "s1", "task_id": "s1", "status": "accepted"})
+    ((path, body),) = await receiver.wait(1)
+    assert path == "/hook?a=%2F+b&job_id=s1&token=t%3D%3D"
+    assert body["status"] == "completed"
+    assert [word["word"] for word in body["result"]["word_analysis"]] == WORDS
+    assert body["result"]["overall_score"] > 0.8
+    assert body["result"]["engine"]["name"] == "yousync-analyzer"
+    assert await server.get("/analyses/s1") == (200, body)
+
+
+async def test_a_token_recording_with_the_words_we_add_and_without(
+    server: Client, receiver: Receiver, put: Put
+) -> None:
+    form = {
+        "s3_audio_url": await put("t.wav", SPEECH),
+        "video_id": "9",
+        "s3_textgrid_url": "",
+        "s3_pitch_url": "",
+        "webhook_url": f"{receiver.url}/hook?job_id=t1",
+    }
+    await server.analyze(form | {"script": json.dumps({"scripts": [SCRIPT]})})
+    bare = form | {"webhook_url": f"{receiver.url}/hook?job_id=t2"}
+    await server.analyze(bare)
+
+    bodies = {body["job_id"]: body["result"] for _, body in await receiver.wait(2)}
+    assert [word["word"] for word in bodies["t1"]["word_analysis"]] == WORDS
+    assert bodies["t2"]["word_analysis"] == []
+    assert bodies["t2"]["speech"]["speech_seconds"] > 1.0
+
+
+@pytest.mark.parametrize("kind", ["webm opus live", "mp4 aac fragmented", "mp3", "flac"])
+async def test_every_container_is_measured(server: Client, receiver: Receiver, put: Put, kind: str) -> None:
+    key = kind.replace(" ", "-")
+    await server.analyze(script_form(await put(key, samples.GOOD[kind][1]()), f"{receiver.url}/hook?job_id={key}"))
+
+    assert (await receiver.wait(1))[0][1]["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("silence", samples.wav(samples=samples.tone(1.0) * 0), "no_speech"),
+        ("page", b"<Error><Code>AccessDenied</Code></Error>", "audio_unrecognised"),
+        ("nothing", b"", "audio_empty"),
+        ("missing", None, "audio_not_found"),
+    ],
+)
+async def test_what_cannot_be_measured_is_a_failure_with_its_reason(
+    server: Client, receiver: Receiver, put: Put, bucket: ObjectStore, name: str, data: bytes | None, code: str
+) -> None:
+    audio = f"s3://{bucket.bucket}/nowhere" if data is None else await put(name, data)
+    await server.analyze(script_form(audio, f"{receiver.url}/hook?job_id={name}"))
+
+    body = (await receiver.wait(1))[0][1]
+    assert body["status"] == "failed"
+    assert body["error"]["code"] == code
+    assert "result" not in body
+
+
+async def test_the_same_key_is_measured_once_and_told_again(server: Client, receiver: Receiver, put: Put) -> None:
+    audio = await put("once.wav", SPEECH)
+    form = script_form(audio, f"{receiver.url}/hook?job_id=x")
+    await asyncio.gather(*(server.analyze(form, "once") for _ in range(5)))
+    first = (await receiver.wait(1))[0][1]
+    await ended(server, "once")
+    await put("once.wav", samples.wav(1.0))  # a second measuring would find other words' times
+
+    status, reply = await server.analyze(form, "once")
+
+    assert (status, reply["job_id"]) == (202, "once")
+    assert (await receiver.wait(2))[1][1] == first
+    assert len(receiver.got) == 2
+
+
+async def test_the_same_key_for_another_recording_is_another_analysis(
+    server: Client, receiver: Receiver, put: Put
+) -> None:
+    await server.analyze(script_form(await put("one.wav", SPEECH), f"{receiver.url}/hook"), "again")
+    await receiver.wait(1)
+    await server.analyze(script_form(await put("two.wav", samples.wav(1.0)), f"{receiver.url}/hook"), "again")
+
+    first, second = (body["result"] for _, body in await receiver.wait(2))
+    assert first != second
+
+
+async def test_a_recording_that_was_not_there_yet_is_looked_for_again(
+    server: Client, receiver: Receiver, put: Put, bucket: ObjectStore
+) -> None:
+    form = script_form(f"s3://{bucket.bucket}/late.wav", f"{receiver.url}/hook?job_id=late")
+    await server.analyze(form)
+    assert (await receiver.wait(1))[0][1]["error"]["code"] == "audio_not_found"
+    await put("late.wav", SPEECH)
+    await server.analyze(form)
+
+    assert (await receiver.wait(2))[1][1]["status"] == "completed"
+
+
+async def test_webhooks_are_tried_again_after_5xx_but_not_after_4xx(
+    server: Client, receiver: Receiver, put: Put
+) -> None:
+    receiver.answers = [500, 503, 200]
+    await server.analyze(script_form(await put("retry.wav", SPEECH), f"{receiver.url}/hook?job_id=retry"))
+    assert len({json.dumps(body) for _, body in await receiver.wait(3)}) == 1
+
+    receiver.answers = [401, 200]
+    await server.analyze(script_form(await put("refused.wav", SPEECH), f"{receiver.url}/hook?job_id=refused"))
+    await receiver.wait(4)
+    await server.analyze(script_form(await put("after.wav", SPEECH), f"{receiver.url}/hook?job_id=after"))
+    assert [body["job_id"] for _, body in await receiver.wait(5)] == ["retry"] * 3 + ["refused", "after"]
+
+
+async def test_webhooks_wait_for_a_receiver_that_is_away(server: Client, put: Put) -> None:
+    port, late = free_port(), Receiver()
+    await server.analyze(script_form(await put("away.wav", SPEECH), f"http://127.0.0.1:{port}/hook?job_id=away"))
+    await ended(server, "away")
+    app = web.Application()
+    app.router.add_post("/hook", late.take)
+    async with served(app, port):
+        assert (await late.wait(1))[0][1]["status"] == "completed"
+
+
+async def test_beyond_its_queue_it_says_when_to_come_again(config: Config, receiver: Receiver, put: Put) -> None:
+    small = config.model_copy(update={"analyzer_queue": 1, "analyzer_workers": 1})
+    long = await put("long.wav", samples.wav(60.0, rate=16000))
+    async with analysis_server(small) as server:
+        replies = await asyncio.gather(
+            *(server.analyze(script_form(long, f"{receiver.url}/hook"), f"q{number}") for number in range(12))
+        )
+        statuses = [status for status, _ in replies]
+        assert 503 in statuses
+        assert 202 in statuses
+        assert next(body for status, body in replies if status == 503)["error"]["code"] == "queue_full"
+        await receiver.wait(statuses.count(202), seconds=30)
+
+
+async def test_it_remembers_only_so_many(config: Config, receiver: Receiver, put: Put) -> None:
+    async with analysis_server(config.model_copy(update={"analyzer_kept": 2})) as server:
+        for number in range(3):
+            await server.analyze(script_form(await put("kept.wav", SPEECH), f"{receiver.url}/hook"), f"k{number}")
+            await ended(server, f"k{number}")
+        assert [(await server.get(f"/analyses/k{number}"))[0] for number in range(3)] == [404, 200, 200]
+
+
+async def test_requests_that_make_no_sense(server: Client) -> None:
+    assert (await server.analyze({"request_data": "{}"}))[0] == 400
+    assert (await server.analyze({}))[0] == 400
+    assert (await server.get("/analyses/unknown"))[0] == 404
+    assert (await server.get("/healthz"))[1]["status"] == "ok"
+
+
+async def test_no_token_is_ever_logged(
+    server: Client, receiver: Receiver, put: Put, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.answers = [500]
+    hook = f"{receiver.url}/hook?job_id=quiet&token=VERYSECRET"
+    await server.analyze(script_form(await put("quiet.wav", SPEECH), hook))
+    await receiver.wait(2)
+    await server.analyze(script_form("s3://recordings/gone", "http://127.0.0.1:9/?job_id=q2&token=VERYSECRET"))
+    await ended(server, "q2")
+
+    out, err = capfd.readouterr()
+    assert "quiet" in out + err + caplog.text
+    assert "VERYSECRET" not in out + err + caplog.text

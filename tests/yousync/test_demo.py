@@ -1,0 +1,62 @@
+"""The demo catalogue keeps the promises that clients rely on, and its recordings say what it says they say."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from yousync.audio import decode, sniff
+from yousync.demo import CATALOGUE, DEMO_SENTENCE, RECORDINGS
+
+TOKENS: list[dict[str, Any]] = json.loads(CATALOGUE.read_text(encoding="utf-8"))["tokens"]
+
+
+def letters(text: str) -> str:
+    """As the web frontend compares sentences."""
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def test_every_line_has_a_recording_of_its_length() -> None:
+    lines = {(token["token_name"], index): line for token in TOKENS for index, line in enumerate(token["scripts"])}
+
+    assert lines.keys() == RECORDINGS.keys()
+    assert DEMO_SENTENCE in lines
+    for name, line in lines.items():
+        recording = RECORDINGS[name].read_bytes()
+        assert len(recording) < 200_000
+        assert sniff(recording) == RECORDINGS[name].suffix[1:]
+        seconds = len(decode(recording, max_seconds=10.0)) / 32000
+        assert seconds == pytest.approx(line["end_time"] - line["start_time"], abs=0.03)
+
+
+def test_the_words_of_a_line_spell_it_and_follow_each_other() -> None:
+    for token in TOKENS:
+        for line in token["scripts"]:
+            assert letters("".join(word["word"] for word in line["words"])) == letters(line["script"])
+            times = [time for word in line["words"] for time in (word["start_time"], word["end_time"])]
+            assert times == sorted(times)
+            assert line["start_time"] <= times[0]
+            assert times[-1] <= line["end_time"]
+
+
+def test_lines_lie_in_their_token_and_no_two_spell_the_same() -> None:
+    spelt = [letters(line["script"]) for token in TOKENS for line in token["scripts"]]
+
+    assert len(set(spelt)) == len(spelt)
+    for token in TOKENS:
+        times = [time for line in token["scripts"] for time in (line["start_time"], line["end_time"])]
+        assert token["start_time"] <= times[0]
+        assert times == sorted(times)
+        assert times[-1] <= token["end_time"]
+        assert 2 <= len(token["scripts"]) <= 4
+        assert re.fullmatch(r"https://www\.youtube\.com/watch\?v=[\w-]{11}", token["youtube_url"])
+
+
+def test_actors_are_listed() -> None:
+    actors = json.loads(CATALOGUE.read_text(encoding="utf-8"))["actors"]
+
+    assert {token["actor_name"] for token in TOKENS} == {actor["name"] for actor in actors}
+    assert {token["category"] for token in TOKENS} <= {"로맨스", "액션", "애니메이션", "코미디", "판타지", "드라마"}

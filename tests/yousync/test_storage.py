@@ -1,0 +1,37 @@
+"""S3, real: what is put is there, what is not is told apart from what cannot be known."""
+
+from __future__ import annotations
+
+import pytest
+
+from yousync.failures import Down, Transient
+from yousync.local.port import free_port
+from yousync.settings import Settings
+from yousync.storage import open_storage
+
+
+async def test_what_was_put_is_there(settings: Settings) -> None:
+    async with open_storage(settings) as storage:
+        await storage.put("audio/한글 name.wav", b"RIFF", container="wav")
+        await storage.put("audio/한글 name.wav", b"RIFF", container="wav")
+        assert await storage.size("audio/한글 name.wav") == 4
+        assert await storage.size("audio/none.wav") is None
+        assert storage.uri("a/b.wav") == f"s3://{settings.s3_bucket_name}/a/b.wav"
+
+
+async def test_a_server_that_is_away_is_down(settings: Settings) -> None:
+    away = settings.model_copy(update={"aws_endpoint_url_s3": f"http://127.0.0.1:{free_port()}"})
+    async with open_storage(away) as storage:
+        with pytest.raises(Down):
+            await storage.put("a", b"", container="wav")
+        with pytest.raises(Down):
+            await storage.size("a")
+
+
+async def test_a_refusal_is_not_an_absence(settings: Settings) -> None:
+    stranger = Settings.load(_env_file=None, **(settings.model_dump() | {"aws_secret_access_key": "wrong"}))
+    async with open_storage(stranger) as storage:
+        with pytest.raises(Transient):
+            await storage.put("a", b"x", container="wav")
+        with pytest.raises(Transient):
+            await storage.size("a")
