@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 2.0  # only the fallback: a wake-up comes with every hand-over
+_HAND_BACK_SECONDS: Final = 5.0  # for cancelled stages to give their jobs back
+_HAND_BACK_ROUNDS: Final = 20
 _NEVER: Final = 1_000_000  # arq's own budget of tries; ours is counted per stage in the record
 
 
@@ -60,6 +62,7 @@ class WokenWorker(Worker):
         )
         self.in_progress_timeout_s = settings.lease_seconds
         self._woken = asyncio.Event()
+        self._over = False
 
     @override
     async def main(self) -> None:
@@ -70,13 +73,14 @@ class WokenWorker(Worker):
             await pubsub.subscribe(WAKE)
             ears = asyncio.create_task(self._listen(pubsub))
             try:
-                while not ears.done():
+                while not (ears.done() or self._over):
                     self._woken.clear()
                     await self._poll_iteration()
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_POLL_SECONDS):
                             await self._woken.wait()
-                await ears
+                if ears.done():
+                    await ears
             finally:
                 ears.cancel()
                 with suppress(asyncio.CancelledError, *VALKEY_DOWN):
@@ -95,19 +99,26 @@ class WokenWorker(Worker):
             self._woken.set()
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing new, give running stages some time, then have the rest hand their jobs back."""
+        """Take nothing new, give running stages some time, then have the rest hand their jobs back.
+
+        The loop is asked to end, not cancelled: a cancellation may get lost inside a Redis call, and it may
+        be in the middle of starting jobs. Only what it has started by then is everything there is.
+        """
         self.allow_pick_jobs = False
-        running = set(self.tasks.values())
-        if running:
-            await asyncio.wait(running, timeout=seconds)
-        for task in list(self.job_tasks.values()):
-            task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=5)
+        self._over = True
+        self._woken.set()
         if self.main_task is not None:
-            self.main_task.cancel()
-            with suppress(asyncio.CancelledError, *VALKEY_DOWN):
-                await self.main_task
+            await asyncio.wait({self.main_task}, timeout=5)
+        if self.tasks:
+            await asyncio.wait(self.tasks.values(), timeout=seconds)
+        for _ in range(_HAND_BACK_ROUNDS):
+            running = [task for task in self.tasks.values() if not task.done()]
+            if not running:
+                break
+            for task in list(self.job_tasks.values()):
+                task.cancel()
+            await asyncio.wait(running, timeout=_HAND_BACK_SECONDS / _HAND_BACK_ROUNDS)
+        await asyncio.gather(*(task for task in self.tasks.values() if task.done()), return_exceptions=True)
         with suppress(*VALKEY_DOWN):
             await self.pool.delete(self.health_check_key)
 
@@ -143,10 +154,9 @@ async def _supervise(deps: Deps, stopping: asyncio.Event) -> None:
             await asyncio.wait({run, stop}, return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
             await worker.drain(deps.settings.drain_seconds if stopping.is_set() else 0.0)
-            with suppress(asyncio.CancelledError):
-                error = run.exception() if run.done() else None
-                if error is not None:
-                    log.warning("worker_restarts", cause=type(error).__name__)
+            if run.done() and not run.cancelled() and (error := run.exception()) is not None:
+                log.warning("worker_restarts", cause=type(error).__name__)
+            run.cancel()
         if not stopping.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):

@@ -68,6 +68,7 @@ class Question:
     sentences: Sequence[Sentence]
     textgrid_uri: str = ""
     pitch_uri: str = ""
+    start_time: float | None = None  # where in the video the recording begins; None: with the sentence
 
 
 class Progress(StrEnum):
@@ -145,7 +146,7 @@ class AnalysisClient:
             "webhook_url": webhooks.url(settings, settings.webhook_url, job.id),
             "s3_textgrid_url": question.textgrid_uri,
             "s3_pitch_url": question.pitch_uri,
-            "script": orjson.dumps({"scripts": sentences}).decode(),
+            "script": orjson.dumps({"start_time": question.start_time, "scripts": sentences}).decode(),
         }
 
     async def _read(self, reply: aiohttp.ClientResponse) -> bytes:

@@ -96,6 +96,7 @@ async def _question(storage: Storage, job: Job) -> Question:
         sentences=sentences,
         textgrid_uri=_s3_uri(storage, token.s3_textgrid_url),
         pitch_uri=_s3_uri(storage, token.s3_pitch_url),
+        start_time=token.start_time,
     )
 
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from jobs.deps import Deps, open_deps
 from jobs.engine import Engine, Recording
 from jobs.identity import Identity, identify
+from models.analysis_result import AnalysisResult
 from models.script import Script
 from tests.factories import make_script
 from tests.standing_in import Control, control
@@ -45,7 +46,8 @@ async def script(deps: Deps) -> Script:
 
 @pytest_asyncio.fixture
 async def emptied(deps: Deps, identity: Identity) -> Deps:
-    """Valkey without any job, but still ours."""
+    """Valkey and Postgres without any job, but still ours."""
+    await AnalysisResult.all().delete()
     await deps.valkey.flushall()
     await deps.valkey.set("yousync:incarnation", identity.incarnation)
     return deps

@@ -14,7 +14,7 @@ from jobs import actors
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity
-from jobs.pipeline import legal
+from jobs.pipeline import Move, legal
 from jobs.store import Fenced, Store
 from jobs.worker import working
 from models.analysis_result import AnalysisResult
@@ -57,11 +57,12 @@ async def ended(engine: Engine, job: Job) -> View:
     return await until(final)  # type: ignore[no-any-return]  # what final returned
 
 
-async def moves(deps: Deps, job: Job) -> list[str]:
+async def moves(deps: Deps, job: Job) -> list[Move]:
+    """What moved the job so far; every step of it legal."""
     events = await deps.store.events(job.id)
     for event in events:
-        assert legal(event.move, State(event.source) if event.source else None, State(event.target)), event  # type: ignore[arg-type]  # a StrEnum's value
-    return [event.move for event in events]
+        assert legal(Move(event.move), State(event.source) if event.source else None, State(event.target)), event
+    return [Move(event.move) for event in events]
 
 
 @pytest.fixture(autouse=True)
@@ -278,7 +279,7 @@ class TestDeploys:
         assert left is not None
         assert (left.claim, left.tries, left.lapses) == ("", 0, 0)
         assert (await moves(deps, job))[-1] in {"release", "deliver"}
-        async with worker(emptied, identity):
+        async with worker(emptied, identity, analysis_idempotent=True):
             assert (await ended(engine, job)).status == "completed"
 
     async def test_many_jobs_survive_many_restarts(
@@ -286,9 +287,9 @@ class TestDeploys:
     ) -> None:
         jobs: list[Job] = []
         for _ in range(6):
-            async with worker(emptied, identity, drain_seconds=0.01):
+            async with worker(emptied, identity, drain_seconds=0.01, analysis_idempotent=True):
                 jobs += await asyncio.gather(*(accept(address=f"192.0.2.{n}") for n in range(10)))
-        async with worker(emptied, identity) as deps:
+        async with worker(emptied, identity, analysis_idempotent=True) as deps:
             views = await asyncio.gather(*(ended(engine, job) for job in jobs))
             assert {view.status for view in views} == {"completed"}
             for job in jobs:

@@ -7,9 +7,11 @@ import sys
 
 def main() -> None:
     """Run the command and leave with its exit status; what is expected to go wrong ends in a sentence, not a trace."""
-    from yousync.cli.app import app
-    from yousync.cli.failure import explained
+    try:
+        from yousync.cli.app import app
+        from yousync.cli.failure import explained
 
-    with explained():
-        app()
-    sys.exit(0)
+        with explained():
+            app()
+    except KeyboardInterrupt:  # while still loading
+        sys.exit(130)

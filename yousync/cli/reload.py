@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,9 +24,12 @@ def times(root: Path = ROOT) -> dict[Path, int]:
     return found
 
 
-async def changes(root: Path = ROOT) -> AsyncIterator[str]:
-    """The name of a file that changed, was added or removed, once the editor has come to rest."""
-    before = await asyncio.to_thread(times, root)
+def changes(root: Path = ROOT) -> AsyncGenerator[str, None]:
+    """The name of a file that changed, was added or removed since this call, once the editor has come to rest."""
+    return _changes(root, times(root))
+
+
+async def _changes(root: Path, before: dict[Path, int]) -> AsyncGenerator[str, None]:
     while True:
         await asyncio.sleep(SCAN_SECONDS)
         now = await asyncio.to_thread(times, root)
