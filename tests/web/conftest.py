@@ -43,7 +43,7 @@ async def app(stack: Stack, settings: Settings, standin: Standin) -> AsyncIterat
     valkey = Redis.from_url(settings.redis_url.get_secret_value())
     await valkey.flushall()
     await valkey.aclose()
-    async with serving(settings) as running:
+    async with serving(settings.model_copy(update={"sse_keepalive_seconds": 0.5})) as running:
         yield running
 
 
@@ -83,7 +83,7 @@ def recording(seconds: float = 0.5, pitch: float = 200.0) -> bytes:
 def form(audio: bytes, *, field: str = "file", filename: str = "script_1.wav") -> aiohttp.FormData:
     """The form that frontends send."""
     data = aiohttp.FormData()
-    data.add_field(field, audio, filename=filename, content_type="audio/wav")
+    data.add_field(field, io.BytesIO(audio), filename=filename, content_type="audio/wav")
     return data
 
 

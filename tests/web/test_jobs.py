@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from models.script import Script
+from tests.processes import WebProcess, died
 from tests.standing_in import Control
 from tests.waiting import until
-from tests.web.conftest import form, recording, serving
+from tests.web.conftest import form, recording
 from tests.web.following import follow, read_stream
 from web.wiring import HUB
 from yousync.job import PROGRESS
@@ -105,36 +111,43 @@ async def test_many_watchers_of_one_job_all_see_its_end(
     await until(lambda: app[HUB].open_streams == 0)
 
 
-async def test_silence_is_kept_alive(settings: Settings, script: Script, analysis: Control) -> None:
-    await analysis.behave("never")
-    port = free_port()
-    quick = settings.model_copy(update={"sse_keepalive_seconds": 0.1, "port": port})
-    async with serving(quick, with_worker=False), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
-        job_id = await upload(client, script)
-        async with asyncio.timeout(10), client.get(f"/scripts/analysis-progress/{job_id}") as reply:
-            async for line in reply.content:
-                if line.startswith(b":"):
-                    break
-            else:
-                pytest.fail("the stream ended without a comment")
+@pytest_asyncio.fixture
+async def elsewhere(settings: Settings, tmp_path: Path) -> AsyncIterator[WebProcess]:
+    """A second web process on the same stores."""
+    other = WebProcess(settings, logs=tmp_path, port=free_port(), SSE_KEEPALIVE_SECONDS="0.1")
+    await other.start()
+    yield other
+    await other.stop()
 
 
-async def test_a_shutdown_ends_streams_at_once_and_another_process_goes_on(
-    client: aiohttp.ClientSession, settings: Settings, script: Script, analysis: Control
+async def test_silence_is_kept_alive(
+    client: aiohttp.ClientSession, elsewhere: WebProcess, script: Script, analysis: Control
 ) -> None:
     await analysis.behave("never")
     job_id = await upload(client, script)
     await until_waiting(client, job_id)
-    port = free_port()
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as elsewhere:
-        async with serving(settings.model_copy(update={"port": port}), with_worker=False):
-            reply = await elsewhere.get(f"/scripts/analysis-progress/{job_id}")
-            first = await read_stream(reply, until=1)
-            begun = asyncio.get_running_loop().time()
+    async with asyncio.timeout(10), client.get(f"{elsewhere.url}/scripts/analysis-progress/{job_id}") as reply:
+        async for line in reply.content:
+            if line.startswith(b":"):
+                break
+        else:
+            pytest.fail("the stream ended without a comment")
+
+
+async def test_a_shutdown_ends_streams_at_once_and_another_process_goes_on(
+    client: aiohttp.ClientSession, elsewhere: WebProcess, script: Script, analysis: Control
+) -> None:
+    await analysis.behave("never")
+    job_id = await upload(client, script)
+    await until_waiting(client, job_id)
+    reply = await client.get(f"{elsewhere.url}/scripts/analysis-progress/{job_id}")
+    first = await read_stream(reply, until=1)
+    assert elsewhere.process.pid is not None
+    os.kill(elsewhere.process.pid, signal.SIGTERM)
+    async with asyncio.timeout(5):
         rest = await read_stream(reply)
-        assert asyncio.get_running_loop().time() - begun < 3, "streams do not hold up a shutdown"
-        assert rest.messages == [], "it ends without pretending that the job has"
-        reply.close()
+    assert rest.messages == [], "it ends without pretending that the job has"
+    assert await died(elsewhere) == 0
     resumed = asyncio.create_task(follow(client, job_id, last_event_id=first.messages[0].id))
     await analysis.release()
     assert (await resumed).statuses[-1] == "completed"

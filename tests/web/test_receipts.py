@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,13 +13,15 @@ from aiohttp import web
 
 from models.analysis_result import AnalysisResult
 from models.script import Script
+from tests.processes import WebProcess
 from tests.standing_in import Control
 from tests.waiting import until
-from tests.web.conftest import form, recording, serving
+from tests.web.conftest import form, recording
 from tests.web.following import follow
 from web.wiring import DEPS
 from yousync import webhooks
 from yousync.local.port import free_port
+from yousync.local.valkey import Valkey
 from yousync.settings import Settings
 
 GOOD = {"result": {"overall_score": 0.9, "word_analysis": [{"word": "we"}]}}
@@ -39,7 +43,7 @@ async def send(
     client: aiohttp.ClientSession, settings: Settings, job_id: str, body: Any, *, noun: str = "scripts", **query: str
 ) -> tuple[int, dict[str, Any]]:
     query = {"job_id": job_id, "token": webhooks.sign(settings, job_id)} | query
-    how = {"data": body} if isinstance(body, bytes) else {"json": body}
+    how = {"data": io.BytesIO(body)} if isinstance(body, bytes) else {"json": body}
     async with client.post(f"/{noun}/webhook/analysis-complete", params=query, **how) as reply:
         return reply.status, await reply.json(content_type=None)
 
@@ -175,12 +179,20 @@ async def test_a_result_whose_record_is_lost_is_kept_for_its_row(
     assert await deps.valkey.ttl(f"yousync:inbox:{job_id}") > 3600
 
 
-async def test_without_valkey_it_is_to_be_sent_again(settings: Settings, app: web.Application) -> None:
+async def test_without_valkey_it_is_to_be_sent_again(settings: Settings, app: web.Application, tmp_path: Path) -> None:
     """Only a durable result is answered 200."""
-    port = free_port()
-    async with serving(settings.model_copy(update={"port": port}), with_worker=False) as other:
-        await other[DEPS].valkey.connection_pool.disconnect()
-        other[DEPS].valkey.connection_pool.connection_kwargs["port"] = free_port()
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
+    valkey = Valkey(tmp_path / "valkey", logs=tmp_path, port=free_port(), password="of-its-own")
+    await valkey.start()
+    other = WebProcess(settings, logs=tmp_path, port=free_port(), REDIS_URL=valkey.url)
+    await other.start()
+    try:
+        await valkey.kill()
+        async with aiohttp.ClientSession(other.url) as client:
             status, body = await send(client, settings, "0" * 32, GOOD)
+            async with client.get("/readyz") as reply:
+                assert reply.status == 503
+            async with client.get("/livez") as reply:
+                assert reply.status == 200
+    finally:
+        await other.stop()
     assert (status, body["code"]) == (503, "dependency_down")
