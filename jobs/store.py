@@ -16,6 +16,7 @@ from redis.exceptions import OutOfMemoryError
 
 from jobs.pipeline import ENTRIES, MOVES, Move
 from yousync.errors import StagingFull, TooManyJobs
+from yousync.failpoints import failpoint, failpoints
 from yousync.job import PROGRESS, Event, Job, Kind, State
 from yousync.settings import Settings
 from yousync.valkey import PROCESS_ID
@@ -69,6 +70,7 @@ class Store:
 
     # --- staged audio ------------------------------------------------------------------------------
 
+    @failpoints("audio.stage")
     async def stage(self, job_id: str, audio: bytes) -> None:
         """Put audio where every worker can read it; it goes by itself unless its job is accepted soon.
 
@@ -83,6 +85,7 @@ class Store:
         """Forget staged audio; nothing happens when there is none."""
         await self._staging.unlink(_audio_key(job_id))
 
+    @failpoints("audio.read")
     async def staged(self, job_id: str) -> bytes | None:
         """The staged audio of a job, None once S3 holds it (or it was lost)."""
         value = await self._staging.get(_audio_key(job_id))
@@ -220,6 +223,7 @@ class Store:
         reply = await self._run("deliver", body, id=job_id, targets=MOVES[Move.DELIVER], keeps=MOVES[Move.KEEP])
         return bytes(reply[0]).decode()
 
+    @failpoints("inbox.keep")
     async def keep_for_lost(self, job_id: str, body: bytes) -> None:
         """Keep a result whose record is lost, once, for the reconciler to find."""
         await self._valkey.set(_inbox_key(job_id), body, nx=True, px=86_400_000)
@@ -237,11 +241,13 @@ class Store:
         )
         return _job_of(found) if found.get(b"state") else None
 
+    @failpoints("inbox.read")
     async def inbox(self, job_id: str) -> bytes | None:
         """The body of the result that came for this job."""
         value = await self._valkey.get(_inbox_key(job_id))
         return bytes(value) if value is not None else None
 
+    @failpoints("events.read")
     async def events(self, job_id: str) -> list[Event]:
         """The log of a job, oldest first."""
         return [
@@ -269,9 +275,12 @@ class Store:
             "progress": PROGRESS,
             **{name: value for name, value in arguments.items() if value is not None},
         }
+        point = f"record.{arguments.get('move', command)}"
+        failpoint(f"{point}.before")
         reply: list[Any] = await self._script(
             keys=[PREFIX], args=[command, dumps(given, option=orjson.OPT_NON_STR_KEYS), body]
         )
+        failpoint(f"{point}.after")
         return reply
 
 

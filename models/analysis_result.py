@@ -16,6 +16,7 @@ from models.db import connection
 from models.script import Script
 from models.token import Token
 from models.user import User
+from yousync.failpoints import failpoints
 from yousync.job import MESSAGES, PROGRESS, Job, State, Status, View, public_status
 
 
@@ -145,6 +146,7 @@ def _values(job: Job, conclusion: Conclusion, *, version: int, history: list[dic
     ]
 
 
+@failpoints("row.accept")
 async def record_accepted(job: Job) -> None:
     """Write the row of a job just accepted; a row that is there already stays as it is.
 
@@ -154,6 +156,7 @@ async def record_accepted(job: Job) -> None:
     await connection().execute_query(_ACCEPT, values)
 
 
+@failpoints("row.conclude")
 async def record_conclusion(
     job: Job, conclusion: Conclusion, *, version: int, history: list[dict[str, Any]]
 ) -> State | None:

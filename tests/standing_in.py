@@ -33,8 +33,12 @@ class Control:
 
     async def asked(self, job_id: str) -> int:
         """How often an analysis of this job was asked for."""
+        return len(await self.requests(job_id))
+
+    async def requests(self, job_id: str) -> list[dict[str, Any]]:
+        """The ledger's lines about requests for this job."""
         async with self._session.get("/ledger", params={"job_id": job_id}) as reply:
-            return sum(line["event"] == "request" for line in (await reply.json())["lines"])
+            return [line for line in (await reply.json())["lines"] if line["event"] == "request"]
 
 
 @asynccontextmanager

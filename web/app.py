@@ -7,6 +7,7 @@ from aiohttp import web
 
 from web.auth import authenticate
 from web.contract import AUTHENTICATE, Contract, register
+from web.cors import install_cors, preflights
 from web.docs import install_docs
 from web.problems import problems
 from web.requests import install_requests, requests
@@ -25,10 +26,11 @@ _DESCRIPTION = "Dubbing practice: a learner's recording goes in, scores come out
 
 def make_app(settings: Settings, *, with_worker: bool) -> web.Application:
     """The application, not started; `with_worker` runs the engine in the same process."""
-    app = web.Application(middlewares=[requests, problems])
+    app = web.Application(middlewares=[requests, preflights, problems])
     app[SETTINGS] = settings
     app[AUTHENTICATE] = authenticate
     install_requests(app)
+    install_cors(app, settings.allowed_origins)
     register(app, CONTRACTS)
     install_docs(app, CONTRACTS, title="YouSync", version=service.VERSION, description=_DESCRIPTION)
     app.cleanup_ctx.append(resources(with_worker=with_worker))

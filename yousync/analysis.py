@@ -13,6 +13,7 @@ import aiohttp
 import orjson
 
 from yousync import webhooks
+from yousync.failpoints import failpoints
 from yousync.failures import Down, Permanent, Transient, Unclear
 from yousync.job import Job, Kind
 from yousync.settings import Settings
@@ -86,6 +87,7 @@ class AnalysisClient:
         self._session = session
         self._settings = settings
 
+    @failpoints("analysis.ask")
     async def ask(self, job: Job, question: Question) -> bytes | None:
         """Request the analysis of one recording; the reply's body where it already holds the result.
 
@@ -114,6 +116,7 @@ class AnalysisClient:
             raise Permanent("analysis_rejected", f"answered {status}")
         return body if _holds_result(body) else None
 
+    @failpoints("analysis.progress")
     async def progress(self, job: Job) -> tuple[Progress, bytes]:
         """What has become of an earlier request, and the answer's body; only with ANALYSIS_STATUS_URL."""
         url = (self._settings.analysis_status_url or "").replace("{job_id}", quote(job.id))

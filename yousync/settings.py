@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from yousync.origin import canonical_origin
+
 CommaList = Annotated[list[str], NoDecode]
 
 
@@ -78,6 +80,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     public_url: str | None = None
+    allowed_origins: CommaList = []
     access_token_hours: float = Field(12.0, gt=0)
     sse_keepalive_seconds: float = Field(15.0, gt=0)
 
@@ -86,7 +89,7 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     log_file: str | None = None
 
-    @field_validator("webhook_token_keys", "google_client_id", "trusted_proxies", mode="before")
+    @field_validator("webhook_token_keys", "google_client_id", "trusted_proxies", "allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         """Lists are written with commas, as every process manager can pass them."""
@@ -108,6 +111,15 @@ class Settings(BaseSettings):
         if not value or any(len(key.get_secret_value().encode()) < 32 for key in value):
             raise ValueError("must be one or more keys of at least 32 bytes, separated by commas")
         return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _exact_origins(cls, value: list[str]) -> list[str]:
+        """Exactly what browsers send as Origin; `*` and `null` would let any page read answers."""
+        found = [canonical_origin(entry) for entry in value]
+        if None in found:
+            raise ValueError("must be origins, https://host or http://host:port, without a path, separated by commas")
+        return [origin for origin in found if origin]
 
     @model_validator(mode="after")
     def _lease_outlives_renewal(self) -> Settings:

@@ -10,6 +10,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from yousync.failpoints import failpoints
 from yousync.failures import Down, Transient
 from yousync.settings import Settings
 
@@ -34,6 +35,7 @@ class Storage:
         self._client = client
         self.bucket = bucket
 
+    @failpoints("storage.put")
     async def put(self, key: str, body: bytes, *, container: str) -> None:
         """Store `body` under `key`; the same bytes again change nothing."""
         with _translated():
@@ -44,6 +46,7 @@ class Storage:
                 ContentType=CONTENT_TYPES.get(container, "application/octet-stream"),
             )
 
+    @failpoints("storage.size")
     async def size(self, key: str) -> int | None:
         """How many bytes lie under `key`, None when nothing does."""
         with _translated():

@@ -22,6 +22,7 @@ from models.token import Token
 from tests.factories import make_script
 from tests.jobs.conftest import Accept
 from tests.standing_in import Control
+from tests.valkey_command import command
 from tests.waiting import until
 from yousync.analysis import open_analysis
 from yousync.job import Job, State, View
@@ -111,7 +112,7 @@ async def test_an_error_of_the_server_is_tried_again_and_counted(
     async with worker(emptied, identity) as deps:
         job = await accept()
         assert (await ended(engine, job)).status == "completed"
-        assert (await moves(deps, job)).count("retry") == 2
+        assert (await moves(deps, job)).count(Move.RETRY) == 2
         tried = [event for event in await deps.store.events(job.id) if event.move == "retry"]
         assert [(event.attempt, event.code) for event in tried] == [(1, "analysis_error"), (2, "analysis_error")]
 
@@ -138,7 +139,7 @@ async def test_a_server_that_asks_for_patience_gets_it_and_nothing_is_counted(
     async with worker(emptied, identity, submit_tries=1) as deps:
         job = await accept()
         assert (await ended(engine, job)).status == "completed"
-        assert (await moves(deps, job)).count("hold") == 3
+        assert (await moves(deps, job)).count(Move.HOLD) == 3
 
 
 async def test_a_refusal_is_final(
@@ -165,7 +166,7 @@ async def test_a_server_that_is_not_there_is_waited_for(
 
 
 async def _held_often(deps: Deps, job: Job) -> bool:
-    return (await moves(deps, job)).count("hold") >= 2
+    return (await moves(deps, job)).count(Move.HOLD) >= 2
 
 
 async def test_uploads_are_accepted_while_s3_is_away_and_stored_when_it_is_back(
@@ -293,7 +294,7 @@ class TestDeploys:
             views = await asyncio.gather(*(ended(engine, job) for job in jobs))
             assert {view.status for view in views} == {"completed"}
             for job in jobs:
-                assert "retry" not in await moves(deps, job)
+                assert Move.RETRY not in await moves(deps, job)
                 assert await analysis.asked(job.id) >= 1
 
 
@@ -324,7 +325,7 @@ class TestLeases:
         self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
     ) -> None:
         job = await accept()
-        await emptied.valkey.hset(f"yousync:job:{job.id}", mapping={"claim": "dead", "lapses": actors.MAX_LAPSES})
+        await command(emptied.valkey, "HSET", f"yousync:job:{job.id}", "claim", "dead", "lapses", actors.MAX_LAPSES)
         async with worker(emptied, identity):
             assert (await ended(engine, job)).status == "failed"
         row = await AnalysisResult.get(job_id=job.id)

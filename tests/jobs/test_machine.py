@@ -24,10 +24,12 @@ from hypothesis.stateful import (
 )
 from hypothesis.strategies import sampled_from
 from redis.asyncio import Redis
+from typing_extensions import override
 
 from jobs.pipeline import MOVES, Move, legal
 from jobs.store import Due, Fenced, Store
 from tests.jobs.conftest import a_job
+from tests.valkey_command import command
 from yousync.job import Job, State
 from yousync.settings import Settings
 
@@ -75,13 +77,14 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def connect(self) -> None:
         async def fresh() -> Redis:
-            valkey = Redis.from_url(self.settings_.redis_url.get_secret_value())
+            valkey: Redis = Redis.from_url(self.settings_.redis_url.get_secret_value())
             await valkey.flushall()
             return valkey
 
         self.valkey = self.wait(fresh())
         self.store = Store(self.valkey, self.valkey, self.settings_)
 
+    @override
     def teardown(self) -> None:
         if hasattr(self, "valkey"):
             self.wait(self.valkey.aclose())
@@ -118,7 +121,7 @@ class Machine(RuleBasedStateMachine):
     def lease_lapses(self, job_id: str) -> None:
         """The clock comes to this job: whoever has it is believed dead."""
         if not self.models[job_id].state.final:
-            self.wait(self.valkey.zadd("yousync:due", {job_id: 1}))
+            self.wait(command(self.valkey, "ZADD", "yousync:due", 1, job_id))
             assert self.wait(self.store.sweep()) == 1
 
     def attempt(self, held: Job, move: Move, **options: Any) -> bool:
@@ -207,7 +210,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def every_unfinished_job_is_on_the_clock(self) -> None:
         if hasattr(self, "valkey"):
-            due = {name.decode() for name in self.wait(self.valkey.zrange("yousync:due", 0, -1))}
+            due = {name.decode() for name in self.wait(command(self.valkey, "ZRANGE", "yousync:due", 0, -1))}
             assert due == {job_id for job_id, model in self.models.items() if not model.state.final}
 
     @invariant()
@@ -215,17 +218,19 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "valkey"):
             return
         for state in State:
-            indexed = {name.decode() for name in self.wait(self.valkey.zrange(f"yousync:state:{state}", 0, -1))}
+            indexed = {
+                name.decode() for name in self.wait(command(self.valkey, "ZRANGE", f"yousync:state:{state}", 0, -1))
+            }
             assert indexed == {job_id for job_id, model in self.models.items() if model.state is state}
-        staged = int(self.wait(self.valkey.get("yousync:staged_bytes")) or 0)
+        staged = int(self.wait(command(self.valkey, "GET", "yousync:staged_bytes")) or 0)
         assert staged == SIZE * sum(model.staged for model in self.models.values())
         running = sum(not model.state.final for model in self.models.values())
-        assert self.wait(self.valkey.scard("yousync:owner:address:192.0.2.1")) == running
+        assert self.wait(command(self.valkey, "SCARD", "yousync:owner:address:192.0.2.1")) == running
 
 
 def test_no_order_of_events_breaks_a_record(settings: Settings) -> None:
     Machine.settings_ = settings
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # Hypothesis
+    run_state_machine_as_test(
         Machine,
         settings=hypothesis_settings(
             max_examples=60,

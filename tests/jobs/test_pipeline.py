@@ -10,6 +10,7 @@ from jobs.deps import Deps
 from jobs.pipeline import CONCLUSIONS, MOVES, Move, legal
 from jobs.store import Fenced
 from tests.jobs.conftest import a_job
+from tests.valkey_command import command
 from yousync.job import MESSAGES, PROGRESS, State, public_status
 
 STRAIGHT = [
@@ -67,7 +68,7 @@ async def test_valkey_takes_a_move_only_from_the_states_the_table_names(
     store, job = emptied.store, a_job()
     await store.stage(job.id, b"audio")
     await store.accept(job, owner_limit=9)
-    await emptied.valkey.hset(f"yousync:job:{job.id}", mapping={"state": state.value, "claim": "mine"})
+    await command(emptied.valkey, "HSET", f"yousync:job:{job.id}", "state", state.value, "claim", "mine")
     held = await store.read(job.id)
     assert held is not None
     target = MOVES[move].get(state)
@@ -88,7 +89,7 @@ async def test_a_job_is_concluded_from_persisting_alone(emptied: Deps, state: St
     store, job = emptied.store, a_job()
     await store.stage(job.id, b"audio")
     await store.accept(job, owner_limit=9)
-    await emptied.valkey.hset(f"yousync:job:{job.id}", mapping={"state": state.value, "claim": "mine"})
+    await command(emptied.valkey, "HSET", f"yousync:job:{job.id}", "state", state.value, "claim", "mine")
     held = await store.read(job.id)
     assert held is not None
     if state is State.PERSISTING:

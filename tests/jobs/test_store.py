@@ -16,6 +16,7 @@ from jobs.deps import Deps
 from jobs.pipeline import Move
 from jobs.store import ACTOR, QUEUE, Due, Fenced, Store, dispatched, dumps, loads
 from tests.jobs.conftest import a_job
+from tests.valkey_command import command
 from yousync.errors import StagingFull, TooManyJobs
 from yousync.job import Job, State
 
@@ -74,7 +75,7 @@ class TestAccepting:
     @pytest.mark.parametrize("state", [State.FAILED, State.PARKED, State.CANCELLED])
     async def test_a_job_that_ended_badly_is_never_handed_out_again(self, emptied: Deps, state: State) -> None:
         first = await accepted(emptied, dedupe="same")
-        await emptied.valkey.hset(f"yousync:job:{first.id}", "state", state.value)
+        await command(emptied.valkey, "HSET", f"yousync:job:{first.id}", "state", state.value)
         assert (await accepted(emptied, dedupe="same")).id != first.id
 
     async def test_a_user_has_only_so_many_in_flight(self, emptied: Deps) -> None:
@@ -118,7 +119,7 @@ class TestHandingOver:
         assert theirs is not None
         written = [await emptied.valkey.get(f"arq:job:{name}") for name in (ours, theirs.job_id)]
         read = [deserialize_job_raw(value, deserializer=loads) for value in written]
-        assert read[0][:4] == read[1][:4] == (ACTOR, [], {}, None)
+        assert [list(each[:4]) for each in read] == [[ACTOR, [], {}, None]] * 2
         assert set(orjson.loads(written[0])) == set(orjson.loads(written[1]))
         for name in (ours, theirs.job_id):
             assert 86_000_000 < await emptied.valkey.pttl(f"arq:job:{name}") <= 87_000_000

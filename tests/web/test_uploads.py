@@ -13,6 +13,7 @@ from models.analysis_result import AnalysisResult
 from models.script import Script
 from models.user import User
 from tests.audio_samples import GOOD
+from tests.valkey_command import command
 from tests.web.conftest import form, recording
 from tests.web.following import follow
 from web.wiring import DEPS
@@ -189,7 +190,7 @@ class TestRefused:
         self, client: aiohttp.ClientSession, app: web.Application, settings: Settings, script: Script, user: User
     ) -> None:
         valkey, owner = app[DEPS].valkey, f"yousync:owner:user:{user.id}"
-        await valkey.sadd(owner, *(f"job-{number}" for number in range(settings.max_jobs_per_user)))
+        await command(valkey, "SADD", owner, *(f"job-{number}" for number in range(settings.max_jobs_per_user)))
         token = {"Authorization": f"Bearer {mint(settings, user_id=user.id, email=user.email)}"}
         try:
             path = f"/scripts/{script.id}/upload-audio"

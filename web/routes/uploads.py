@@ -25,6 +25,7 @@ from yousync.errors import (
     TokenNotFound,
     TooManyJobs,
 )
+from yousync.failpoints import failpoints
 from yousync.job import Job, Kind
 
 routes = Contract(tag="Recordings")
@@ -123,6 +124,7 @@ async def upload_script_audio(
 _MESSAGE = "업로드가 완료되었습니다. 분석을 시작합니다"
 
 
+@failpoints("upload.accept")
 async def _accept(
     request: web.Request,
     form: AudioForm,

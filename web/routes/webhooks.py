@@ -14,6 +14,7 @@ from web.metering import read_body
 from web.wiring import ENGINE, SETTINGS
 from yousync import webhooks
 from yousync.errors import DependencyDown, MalformedWebhook, WebhookTokenInvalid, WebhookTooLarge
+from yousync.failpoints import failpoints
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +64,7 @@ async def script_analysis_complete(request: web.Request, *, query: WebhookQuery)
     return ScriptReceipt(job_id=query.job_id, message=await _deliver(request, query))
 
 
+@failpoints("webhook.deliver")
 async def _deliver(request: web.Request, query: WebhookQuery) -> str | None:
     settings = request.app[SETTINGS]
     if not query.job_id:

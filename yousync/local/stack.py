@@ -26,6 +26,8 @@ from yousync.local.supervisor import Supervisor
 from yousync.local.valkey import Valkey
 
 BUCKET = "yousync"
+FRONTEND_ORIGINS = "http://localhost:3000,http://127.0.0.1:3000"
+"""Where a frontend in development is served from."""
 STACK_FILE = "stack.json"
 Analysis = Literal["analyzer", "standin"]
 
@@ -185,6 +187,7 @@ class Stack:
                 "WEBHOOK_URL": f"{self.public_url}/tokens/webhook/analysis-complete",
                 "SCRIPT_WEBHOOK_URL": f"{self.public_url}/scripts/webhook/analysis-complete",
                 "HOST": "127.0.0.1",
+                "ALLOWED_ORIGINS": FRONTEND_ORIGINS,
             }
             | self.given
             | {"PORT": str(self.public_port)}

@@ -81,6 +81,7 @@ class Standin:
             body = how.body.encode() if isinstance(how.body, str) else orjson.dumps(how.body)
         self._answers[asked.job_id] = body
         if how.mode in {"inline", "inline_scores"}:
+            self._called.add(asked.job_id)
             found = result | {"scores": [word["word_score"] for word in result["word_analysis"]]}
             return web.json_response(found if how.mode == "inline_scores" else {"analysis_results": result})
         if how.mode in {"never", "hold"}:
@@ -88,16 +89,17 @@ class Standin:
         elif how.mode == "lost":
             self._called.add(asked.job_id)
         elif how.mode == "early":
-            await self._call(asked.job_id, asked.webhook_url, body, how.delay_s)
+            await asyncio.wait({self._send(asked, body, how.delay_s)})
         else:
             for _ in range(2 if how.mode == "duplicate" else 1):
                 self._send(asked, body, how.delay_s)
         return _cut(request) if how.mode == "drop_after" else _accepted(asked)
 
-    def _send(self, asked: Asked, body: bytes, delay_s: float) -> None:
+    def _send(self, asked: Asked, body: bytes, delay_s: float) -> asyncio.Task[int]:
         task = asyncio.create_task(self._call(asked.job_id, asked.webhook_url, body, delay_s))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _call(self, job_id: str, url: str, body: bytes, delay_s: float) -> int:
         """Posts the webhook until it is taken or refused; its last status, 0 when nobody answered."""
@@ -125,7 +127,7 @@ class Standin:
         return [{"job_id": job_id, "status": await self._call(job_id, *what, 0.0)} for job_id, what in held.items()]
 
     def state_of(self, job_id: str) -> dict[str, Any] | None:
-        """What GET /analyses says: a webhook that was not called yet belongs to a running analysis."""
+        """What GET /analyses says: a result that nobody was told yet belongs to a running analysis."""
         if job_id not in self._answers:
             return None
         if job_id not in self._called:

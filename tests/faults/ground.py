@@ -1,0 +1,210 @@
+"""What every fault test stands on: children on the session's stack, a client as stubborn as frontends, the evidence."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from jobs.deps import Deps
+from jobs.pipeline import Move, legal
+from models.analysis_result import AnalysisResult
+from models.script import Script
+from tests.processes import WebProcess, WorkerProcess
+from tests.standing_in import Control
+from tests.waiting import until
+from tests.web.conftest import form, recording
+from yousync.job import Job, State
+from yousync.local.part import Part
+from yousync.local.program import answers
+from yousync.local.stack import Stack
+from yousync.settings import Settings
+
+PERMANENT = {"yousync:deployment", "yousync:incarnation", "yousync:seq", "yousync:staged_bytes"}
+"""All that Valkey may hold for ever once no job is under way."""
+TRIES = 3
+"""How often frontends send the same bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """The session's stack, this module's database, and a sentence to record."""
+
+    stack: Stack
+    settings: Settings
+    deps: Deps
+    script: Script
+    analysis: Control
+
+    def web(self, *, with_worker: bool = True, failpoints: str = "") -> WebProcess:
+        """A web process, not started; `failpoints` as yousync.failpoints reads them."""
+        return WebProcess(self.settings, logs=self.stack.logs, with_worker=with_worker, YOUSYNC_FAILPOINTS=failpoints)
+
+    def worker(self, name: str = "worker", *, failpoints: str = "") -> WorkerProcess:
+        """A worker process, not started."""
+        return WorkerProcess(self.settings, logs=self.stack.logs, name=name, YOUSYNC_FAILPOINTS=failpoints)
+
+    @property
+    def url(self) -> str:
+        """Where the web process is."""
+        return f"http://127.0.0.1:{self.settings.port}"
+
+    async def clear(self) -> None:
+        """No job anywhere, and an analysis server that behaves."""
+        await AnalysisResult.all().delete()
+        await self.deps.valkey.flushall()
+        await self.analysis.reset()
+
+    async def upload(self, audio: bytes) -> str:
+        """The job id that a frontend gets: it sends the same bytes up to three times, whoever serves by then."""
+        for _ in range(TRIES):
+            await until(lambda: answers(f"{self.url}/readyz"), seconds=30)
+            try:
+                async with (
+                    aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(total=20)) as client,
+                    client.post(f"/scripts/{self.script.id}/upload-audio", data=form(audio)) as reply,
+                ):
+                    if reply.status == 202:
+                        return str((await reply.json())["job_id"])
+                    await reply.read()
+            except (aiohttp.ClientError, TimeoutError):
+                continue
+        raise AssertionError(f"not accepted in {TRIES} tries")
+
+    async def answer(self, job_id: str) -> dict[str, Any]:
+        """What the service tells a client about a job."""
+        async with (
+            aiohttp.ClientSession(self.url) as client,
+            client.get(f"/scripts/analysis-result/{job_id}") as reply,
+        ):
+            assert reply.status == 200, await reply.text()
+            told: dict[str, Any] = await reply.json()
+            return told
+
+    async def ended(self, job_id: str, *, seconds: float = 30.0) -> dict[str, Any]:
+        """The last answer about a job."""
+
+        async def final() -> dict[str, Any] | None:
+            told = await self.answer(job_id)
+            return told if told["status"] != "processing" else None
+
+        found: dict[str, Any] = await until(final, seconds=seconds)
+        return found
+
+    async def records(self) -> list[Job]:
+        """Every record there is."""
+        keys = await self.deps.valkey.keys("yousync:job:*")
+        found = [await self.deps.store.read(key.decode().removeprefix("yousync:job:")) for key in keys]
+        return [job for job in found if job is not None]
+
+
+async def launch(part: Part) -> None:
+    """Start a child that may well die before it is ready."""
+    await part.prepare()
+    await part.process.spawn(part.command())
+
+
+async def unfinished(ground: Ground) -> bool:
+    """Whether there is a job whose record has not ended."""
+    return any(not job.state.final for job in await ground.records())
+
+
+async def moved(ground: Ground, move: str, jobs: int) -> bool:
+    """Whether so many jobs made this move."""
+    logs = [await ground.deps.store.events(job.id) for job in await ground.records()]
+    return sum(any(event.move == move for event in log) for log in logs) >= jobs
+
+
+async def check(ground: Ground, audio: dict[str, bytes], *, outcome: State = State.COMPLETED, retries: int = 0) -> None:
+    """The invariants, for the jobs that were promised (id → bytes) and all others that came to be.
+
+    `retries` is how many failures of their own the jobs may have counted; a crash adds none.
+    """
+    await until(lambda: _all_ended(ground))
+    jobs = {job.id: job for job in await ground.records()}
+    assert set(audio) <= set(jobs), "a job that was promised has no record"
+    assert len(jobs) == len(audio), "an upload sent again became another job"
+    assert await AnalysisResult.all().count() == len(audio), "one row a job"
+    for job in jobs.values():
+        row = await AnalysisResult.get(job_id=job.id)
+        assert (job.state, row.state, row.run) == (outcome, outcome, 1)
+        assert (row.result is not None) == (outcome is State.COMPLETED)
+        assert row.attempts <= ground.settings.analysis_asks
+        assert sum(event["move"] == Move.RETRY for event in row.history) <= retries, "a crash burned a try"
+        legal_path(row)
+        await _stored_once(ground, job, audio[job.id])
+    await until(lambda: _nothing_left(ground))
+    assert int(await ground.deps.valkey.get("yousync:staged_bytes") or 0) == 0
+
+
+def legal_path(row: AnalysisResult) -> None:
+    """The log kept in Postgres leads from the upload to its end, step by step."""
+    history = row.history
+    first = 1 if history[0]["move"] == Move.ACCEPT else 2  # a record made anew goes on after its row
+    assert [event["version"] for event in history] == list(range(first, first + len(history))), "a gap in the log"
+    before = ""
+    for event in history:
+        assert event["source"] == before, event
+        source = State(before) if before else None
+        assert legal(Move(event["move"]), source, State(event["target"])), event
+        before = event["target"]
+    assert before == row.state
+
+
+async def _stored_once(ground: Ground, job: Job, audio: bytes) -> None:
+    client, bucket = ground.deps.storage._client, ground.deps.storage.bucket
+    listed = await client.list_objects_v2(Bucket=bucket, Prefix="audio/")
+    keys = [found["Key"] for found in listed.get("Contents", []) if job.id in found["Key"]]
+    assert keys == [job.s3_key]
+    stored = await client.get_object(Bucket=bucket, Key=job.s3_key)
+    async with stored["Body"] as body:
+        assert await body.read() == audio
+    with suppress(client.exceptions.NoSuchUpload):  # rclone's word for none
+        assert not (await client.list_multipart_uploads(Bucket=bucket)).get("Uploads")
+
+
+async def _all_ended(ground: Ground) -> bool:
+    return not await unfinished(ground)
+
+
+async def _nothing_left(ground: Ground) -> bool:
+    """Whether all that remains goes by itself."""
+    return not await lasting(ground)
+
+
+async def lasting(ground: Ground) -> set[str]:
+    """The keys that would stay for ever and should not."""
+    valkey = ground.deps.valkey
+    keys = [key.decode() async for key in valkey.scan_iter(count=1000)]
+    return {key for key in keys if key not in PERMANENT and await valkey.ttl(key) == -1}
+
+
+def say(line: object) -> None:
+    """A line for people who run this with -s."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def different(number: int) -> bytes:
+    """A recording unlike all others."""
+    return recording(seconds=0.2, pitch=150 + number * 0.37)
+
+
+async def runs(ground: Ground, job_id: str, *, honoured: bool = True) -> int:
+    """How many analyses were begun for this job, by the ledger of the stand-in that was asked.
+
+    One that honours Idempotency-Key begins one for all requests with the same key; the key must be the job's.
+    """
+    requests = await ground.analysis.requests(job_id)
+    assert all(request["idempotency_key"] == job_id for request in requests)
+    taken = sum(not request["mode"].startswith(("http_", "drop")) for request in requests)
+    return min(1, taken) if honoured else taken
+
+
+def recorded(file: Path) -> list[str]:
+    """The failpoints passed so far, in order."""
+    return file.read_text().split() if file.exists() else []

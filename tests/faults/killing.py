@@ -1,0 +1,185 @@
+"""One trial: a process dies at a chosen point with a job under way, another takes over, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from typing_extensions import override
+
+from models.analysis_result import AnalysisResult
+from tests.faults.ground import Ground, check, different, recorded, runs, unfinished
+from tests.processes import died
+from yousync.job import State
+from yousync.local.part import Part
+
+
+class Point(NamedTuple):
+    """The n-th time a failpoint is passed."""
+
+    name: str
+    nth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """How the analysis server behaves, how the job then ends, and which failpoints are new in it (none: all)."""
+
+    name: str
+    behaviour: Mapping[str, Any]
+    outcome: State = State.COMPLETED
+    retries: int = 0
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    nouns: tuple[str, ...] = ()
+
+    @property
+    def honoured(self) -> bool:
+        """Whether the analysis server knows an Idempotency-Key."""
+        return bool(self.behaviour.get("honour_idempotency", True))
+
+    def on(self, ground: Ground) -> Ground:
+        """The ground with this scenario's settings."""
+        return replace(ground, settings=ground.settings.model_copy(update=dict(self.settings)))
+
+
+_ASKING = ("record.ask", "analysis.ask")
+SCENARIOS = (
+    Scenario(name="straight", behaviour={"mode": "normal", "delay_s": 0.2}),
+    Scenario(name="early", behaviour={"mode": "early"}, nouns=("record.deliver", "webhook.deliver", *_ASKING)),
+    Scenario(name="inline", behaviour={"mode": "inline"}, nouns=("record.deliver", *_ASKING)),
+    Scenario(name="busy", behaviour={"mode": "http_503", "count": 1}, nouns=("record.refused", "record.hold")),
+    Scenario(
+        name="error", behaviour={"mode": "http_500", "count": 1}, retries=1, nouns=("record.refused", "record.retry")
+    ),
+    Scenario(
+        name="rejected",
+        behaviour={"mode": "http_400"},
+        outcome=State.FAILED,
+        nouns=("record.settle", "row.conclude", "record.conclude"),
+    ),
+    Scenario(name="lost", behaviour={"mode": "lost"}, nouns=("analysis.progress", "record.deliver")),
+    Scenario(
+        name="forgetful",
+        behaviour={"mode": "normal", "delay_s": 0.2, "honour_idempotency": False},
+        settings={"analysis_idempotent": False, "analysis_status_url": None},
+        nouns=(*_ASKING, "record.wait", "webhook.deliver", "record.deliver"),
+    ),
+)
+_UNTIMELY = ("record.sweep", "record.renew")  # the clock's, not the job's: they have tests of their own
+_OF_WEB = ("upload.", "audio.stage", "record.accept", "row.accept", "webhook.", "record.deliver")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What is to be killed where; `apart` runs web and worker as two processes, of which one dies."""
+
+    scenario: Scenario
+    point: Point
+    apart: bool
+
+    @override
+    def __str__(self) -> str:
+        layout = "apart" if self.apart else "one"
+        return f"{self.scenario.name:<10}{layout:<6}{self.point.name}:{self.point.nth}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of it: the state the job was found in, seconds from restart to its end, analyses begun."""
+
+    trial: Trial
+    state: str = ""
+    seconds: float = 0.0
+    runs: int = 0
+    error: str = ""
+
+    @override
+    def __str__(self) -> str:
+        told = self.error or f"{self.state:<12}{self.seconds:6.1f} s {self.runs:3} run"
+        return f"{self.trial!s:<46}{told}"
+
+
+async def points_of(ground: Ground, scenarios: tuple[Scenario, ...], folder: Path) -> list[Trial]:
+    """Let one job of each scenario live undisturbed, and list where it could have died."""
+    trials = []
+    for scenario in scenarios:
+        file = folder / scenario.name
+        web = scenario.on(ground).web(failpoints=f"record:{file}")
+        await ground.clear()
+        await ground.analysis.behave(**scenario.behaviour)
+        await web.start()
+        try:
+            audio = different(0)
+            job_id = await ground.upload(audio)
+            await ground.ended(job_id)
+            await check(ground, {job_id: audio}, outcome=scenario.outcome, retries=scenario.retries)
+        finally:
+            await web.stop()
+        passed: Counter[str] = Counter()
+        for name in recorded(file):
+            passed[name] += 1
+            if not name.startswith(_UNTIMELY) and name.startswith(scenario.nouns or ("",)):
+                trials.append(Trial(scenario=scenario, point=Point(name, passed[name]), apart=False))
+    apart = [replace(trial, apart=True) for trial in trials if trial.scenario.name == "straight"]
+    return trials + apart
+
+
+async def attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
+    """Run a trial; what goes wrong is told in the outcome."""
+    try:
+        async with asyncio.timeout(60):
+            return await _attempt(trial.scenario.on(ground), trial, number)
+    except (AssertionError, TimeoutError) as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return Outcome(trial=trial, error=f"{type(error).__name__}: {error} ({where.name}: {where.line})")
+
+
+async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
+    scenario, point = trial.scenario, trial.point
+    await ground.clear()
+    await ground.analysis.behave(**scenario.behaviour)
+    victim, bystanders = _cast(ground, trial)
+    survivor = _cast(ground, trial, armed=False)[0]
+    audio = different(number)
+    uploading: asyncio.Task[str] | None = None
+    try:
+        await asyncio.gather(*(part.start() for part in (victim, *bystanders)))
+        uploading = asyncio.create_task(ground.upload(audio))
+        assert await died(victim) == -9, "it ended otherwise"
+        under_way = not uploading.done() or await unfinished(ground)
+        assert under_way or point.name == "record.conclude.after", "nothing was under way when it died"
+        state = ",".join(job.state for job in await ground.records()) or "-"
+        await survivor.start()
+        began = time.monotonic()
+        job_id = await uploading
+        told = await ground.ended(job_id)
+        seconds = time.monotonic() - began
+        assert told["status"] == ("completed" if scenario.outcome is State.COMPLETED else "failed"), told
+        await check(ground, {job_id: audio}, outcome=scenario.outcome, retries=scenario.retries)
+        begun = await runs(ground, job_id, honoured=scenario.honoured)
+        asks = (await AnalysisResult.get(job_id=job_id)).attempts
+        assert begun <= asks, f"{begun} analyses for {asks} asks"
+        return Outcome(trial=trial, state=state, seconds=seconds, runs=begun)
+    finally:
+        if uploading is not None:
+            uploading.cancel()
+            await asyncio.gather(uploading, return_exceptions=True)
+        await asyncio.gather(*(part.stop() for part in (survivor, *bystanders)))
+        await victim.kill()
+
+
+def _cast(ground: Ground, trial: Trial, *, armed: bool = True) -> tuple[Part, list[Part]]:
+    """Who is to die, and who else runs."""
+    order = f"kill:{trial.point.name}:{trial.point.nth}" if armed else ""
+    if not trial.apart:
+        return ground.web(failpoints=order), []
+    if trial.point.name.startswith(_OF_WEB):
+        return ground.web(with_worker=False, failpoints=order), [ground.worker()]
+    return ground.worker(failpoints=order), [ground.web(with_worker=False)]

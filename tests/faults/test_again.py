@@ -1,0 +1,153 @@
+"""Killed twice, killed by the clock's own work, killed while leaving, killed while mending: still nothing is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from models.analysis_result import AnalysisResult
+from tests.faults.chance import some
+from tests.faults.ground import Ground, check, different, launch, moved, runs, unfinished
+from tests.processes import WebProcess, died, terminate
+from tests.waiting import until
+
+AUDIO = different(1000)
+MOMENTS = ("before", "after")
+
+
+def doomed(ground: Ground, point: str) -> WebProcess:
+    """Web and engine in one process that dies at `point`, which is name:number."""
+    return ground.web(failpoints=f"kill:{point}")
+
+
+async def die(ground: Ground, point: str) -> None:
+    """A process starts, dies at `point`, and an unfinished job is there before and after."""
+    assert await unfinished(ground)
+    victim = doomed(ground, point)
+    await launch(victim)
+    try:
+        assert await died(victim) == -9
+    finally:
+        await victim.kill()
+    assert await unfinished(ground)
+
+
+async def finish(ground: Ground, job_id: str) -> dict[str, Any]:
+    """A process that lives ends the job: what it tells about it then."""
+    survivor = ground.web()
+    try:
+        await survivor.start()
+        told = await ground.ended(job_id)
+        if await ground.deps.store.read(job_id):
+            await check(ground, {job_id: AUDIO})
+            assert await runs(ground, job_id) == 1
+        return told
+    finally:
+        await survivor.stop()
+
+
+async def left_behind(ground: Ground, point: str, **behaviour: Any) -> str:
+    """The job that a process leaves when it dies at `point` after it has answered 202."""
+    await ground.clear()
+    await ground.analysis.behave("normal", **({"delay_s": 0.2} | behaviour))
+    victim = doomed(ground, point)
+    try:
+        await victim.start()
+        job_id = await ground.upload(AUDIO)
+        assert await died(victim) == -9
+    finally:
+        await victim.kill()
+    return job_id
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    some(
+        [
+            ("storage.put.after:1", "record.claim.after:1"),
+            ("record.ask.after:1", "analysis.ask.before:1"),
+            ("record.wait.after:1", "record.deliver.after:1"),
+            ("row.conclude.after:1", "row.conclude.before:1"),
+            ("record.claim.after:1", "record.sweep.before:1"),
+            ("record.claim.after:1", "record.sweep.after:1"),
+        ],
+        2,
+    ),
+)
+async def test_killed_twice(ground: Ground, first: str, second: str) -> None:
+    job_id = await left_behind(ground, first)
+    await die(ground, second)
+    assert (await finish(ground, job_id))["status"] == "completed"
+
+
+@pytest.mark.parametrize("moment", some(MOMENTS, 1))
+async def test_killed_while_a_lease_is_renewed(ground: Ground, moment: str) -> None:
+    job_id = await left_behind(ground, f"record.renew.{moment}:1", reply_delay_s=1.5, count=1)
+    assert (await finish(ground, job_id))["status"] == "completed"
+
+
+@pytest.mark.parametrize("moment", some(MOMENTS, 1))
+async def test_killed_while_a_deploy_hands_a_job_back(ground: Ground, moment: str) -> None:
+    await ground.clear()
+    await ground.analysis.behave("normal", reply_delay_s=3, count=1)
+    victim = doomed(ground, f"record.release.{moment}:1")
+    try:
+        await victim.start()
+        job_id = await ground.upload(AUDIO)
+        await until(lambda: ground.analysis.asked(job_id))
+        terminate(victim)
+        assert await died(victim) == -9
+    finally:
+        await victim.kill()
+    assert await unfinished(ground)
+    assert (await finish(ground, job_id))["status"] == "completed"
+
+
+class TestValkeyWiped:
+    """The reconciler's own crashes: a row that says unfinished and nothing else."""
+
+    @pytest.mark.parametrize("moment", some(MOMENTS, 1))
+    async def test_audio_in_s3_is_enough(self, ground: Ground, moment: str) -> None:
+        job_id = await left_behind(ground, "record.ask.before:1")
+        await self.wipe(ground, job_id)
+        victim = doomed(ground, f"record.adopt.{moment}:1")
+        await launch(victim)
+        assert await died(victim) == -9
+        assert (await finish(ground, job_id))["status"] == "completed"
+        assert (await AnalysisResult.get(job_id=job_id)).history[0]["move"] == "adopt"
+
+    @pytest.mark.parametrize("moment", some(MOMENTS, 1))
+    async def test_without_audio_the_learner_is_asked_to_record_again(self, ground: Ground, moment: str) -> None:
+        job_id = await left_behind(ground, "storage.put.before:1")
+        await self.wipe(ground, job_id)
+        victim = doomed(ground, f"row.conclude.{moment}:1")
+        await launch(victim)
+        assert await died(victim) == -9
+        told = await finish(ground, job_id)
+        assert told["status"] == "failed"
+        assert "다시 녹음" in told["message"]
+        assert await AnalysisResult.all().count() == 1
+
+    @pytest.mark.parametrize("moment", some(MOMENTS, 1))
+    async def test_a_result_for_a_lost_record_is_kept(self, ground: Ground, moment: str) -> None:
+        await ground.clear()
+        await ground.analysis.behave("normal", delay_s=0.5)
+        victim = doomed(ground, f"inbox.keep.{moment}:1")
+        try:
+            await victim.start()
+            job_id = await ground.upload(AUDIO)
+            await until(lambda: moved(ground, "wait", 1))
+            await self.wipe(ground, job_id)
+            assert await died(victim) == -9
+        finally:
+            await victim.kill()
+        assert (await finish(ground, job_id))["status"] == "completed"
+
+    @staticmethod
+    async def wipe(ground: Ground, job_id: str) -> None:
+        """Valkey is empty, and the row is old enough for the reconciler to wonder."""
+        await ground.deps.valkey.flushall()
+        row = await AnalysisResult.get(job_id=job_id)
+        assert row.status == "processing"
+        await AnalysisResult.filter(job_id=job_id).update(created_at=row.created_at.replace(year=2020))

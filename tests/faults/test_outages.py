@@ -1,0 +1,135 @@
+"""What the service stands on goes away and comes back, or a worker sleeps through its lease: every job completes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from models.analysis_result import AnalysisResult
+from tests.faults.chance import ALL
+from tests.faults.ground import Ground, check, different, moved, say, unfinished
+from tests.processes import WebProcess, WorkerProcess, freeze, thaw
+from tests.waiting import until
+from yousync.job import State
+
+JOBS = 8
+STAGES = (State.WAITING, State.SUBMITTING, State.UPLOADING, State.PERSISTING)
+DEATHS = 12 if ALL else 2
+
+
+@pytest_asyncio.fixture
+async def web(ground: Ground) -> AsyncIterator[WebProcess]:
+    await ground.clear()
+    part = ground.web(with_worker=False)
+    await part.start()
+    yield part
+    await part.stop()
+
+
+@pytest_asyncio.fixture
+async def worker(ground: Ground, web: WebProcess) -> AsyncIterator[WorkerProcess]:
+    part = ground.worker()
+    await part.start()
+    yield part
+    await part.stop()
+
+
+async def completed(ground: Ground, audio: dict[str, bytes]) -> None:
+    """Every job completes, and nothing is left of it but its result."""
+    for job_id in audio:
+        assert (await ground.ended(job_id, seconds=45))["status"] == "completed"
+    await check(ground, audio)
+
+
+async def uploaded(ground: Ground, number: int) -> tuple[str, bytes]:
+    audio = different(number)
+    return await ground.upload(audio), audio
+
+
+@pytest.mark.parametrize("name", ["valkey", "postgres"])
+async def test_a_store_dies_again_and_again_with_jobs_at_every_stage(
+    ground: Ground, web: WebProcess, worker: WorkerProcess, name: str
+) -> None:
+    part = ground.stack.parts[name]
+    await ground.analysis.behave("normal", delay_s=0.1)
+    audio: dict[str, bytes] = {}
+    for round_ in range(DEATHS):
+        uploading = [asyncio.create_task(uploaded(ground, 2000 + 100 * round_ + number)) for number in range(JOBS)]
+        reached = STAGES[round_ % len(STAGES)]
+        await until(lambda: _some_in(ground, reached))  # noqa: B023  # awaited here
+        await part.kill()
+        await part.start()
+        assert await unfinished(ground) or not all(task.done() for task in uploading)
+        audio |= dict(await asyncio.gather(*uploading))
+    began = time.monotonic()
+    await completed(ground, audio)
+    say(f"{name} killed {DEATHS} times: all {len(audio)} completed {time.monotonic() - began:.1f} s after the last")
+
+
+async def _some_in(ground: Ground, state: State) -> bool:
+    return any(job.state is state for job in await ground.records())
+
+
+async def test_uploads_are_taken_while_s3_is_down(ground: Ground, web: WebProcess, worker: WorkerProcess) -> None:
+    s3 = ground.stack.parts["s3"]
+    await s3.kill()
+    try:
+        audio = dict([await uploaded(ground, 3000 + number) for number in range(3)])
+        await until(lambda: moved(ground, "hold", 3))
+        assert {row.state for row in await AnalysisResult.all()} == {State.ACCEPTED}
+    finally:
+        await s3.start()
+    await completed(ground, audio)
+
+
+async def test_an_analysis_server_that_was_away_is_asked_when_it_is_back(
+    ground: Ground, web: WebProcess, worker: WorkerProcess
+) -> None:
+    standin = ground.stack.parts["standin"]
+    await standin.kill()
+    try:
+        audio = dict([await uploaded(ground, 4000 + number) for number in range(3)])
+        await until(lambda: moved(ground, "hold", 3))
+    finally:
+        await standin.start()
+    await completed(ground, audio)
+
+
+async def test_an_analysis_server_that_forgot_everything_is_asked_again(
+    ground: Ground, web: WebProcess, worker: WorkerProcess
+) -> None:
+    await ground.analysis.behave("never")
+    job_id, audio = await uploaded(ground, 5000)
+    await until(lambda: moved(ground, "wait", 1))
+    await ground.stack.parts["standin"].kill()
+    await ground.stack.parts["standin"].start()
+    await completed(ground, {job_id: audio})
+    assert (await AnalysisResult.get(job_id=job_id)).attempts == 2
+
+
+async def test_a_worker_that_slept_through_its_lease_can_do_no_harm(
+    ground: Ground, web: WebProcess, worker: WorkerProcess
+) -> None:
+    await ground.analysis.behave("normal", reply_delay_s=0.5, count=1)
+    job_id, audio = await uploaded(ground, 6000)
+    await until(lambda: ground.analysis.asked(job_id))
+    freeze(worker)
+    other = ground.worker("worker-2")
+    try:
+        await other.start()
+        assert (await ground.ended(job_id))["status"] == "completed"
+        row = await AnalysisResult.get(job_id=job_id)
+        thaw(worker)
+        await until(lambda: b"job_moved_on" in worker.process.log.read_bytes())
+        await check(ground, {job_id: audio})
+        again = await AnalysisResult.get(job_id=job_id)
+        assert (again.version, again.updated_at, again.history) == (row.version, row.updated_at, row.history)
+    finally:
+        await other.stop()
+    # It is awake for good: the next job is its own.
+    job_id, _ = await uploaded(ground, 6001)
+    assert (await ground.ended(job_id))["status"] == "completed"
