@@ -77,6 +77,8 @@ async def advance(ctx: dict[str, Any]) -> None:
 async def run_stages(deps: Deps, job_id: str, version: int) -> None:
     """Run one stage after the other until the job must wait, has ended, or is somebody else's. Raises Fenced."""
     job = await deps.store.claim(job_id, version)
+    if job is not None:
+        structlog.contextvars.bind_contextvars(request_id=job.request_id)
     while job is not None:
         after = await _attempt(deps, job)
         if after is None or after.state.final:

@@ -38,6 +38,7 @@ class Recording:
     user_id: int | None
     address: str  # the client's; whom an anonymous upload counts against
     idempotency_key: str | None = None
+    request_id: str = ""
 
 
 class Engine:
@@ -123,6 +124,7 @@ class Engine:
             progress=0,
             created_ms=0,
             updated_ms=0,
+            request_id=recording.request_id,
         )
 
 

@@ -333,6 +333,7 @@ def _fields(job: Job) -> dict[str, str]:
         "size": str(job.size),
         "duration_ms": str(job.duration_ms),
         "incarnation": job.incarnation,
+        "request_id": job.request_id,
         "created_ms": str(job.created_ms),
         "tries": "0",
         "holds": "0",
@@ -384,4 +385,5 @@ def _job_of(found: Mapping[bytes, bytes]) -> Job:
         outcome=State(text["outcome"]) if text.get("outcome") else None,
         code=text.get("code", ""),
         message=text.get("message", ""),
+        request_id=text.get("request_id", ""),
     )

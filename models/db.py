@@ -31,6 +31,7 @@ DATABASE_DOWN = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a pooled connection whose server died in the middle of its last words
     OSError,
 )
 """What a query raises when Postgres is away, restarting, out of connections or too slow to answer."""

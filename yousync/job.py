@@ -89,6 +89,7 @@ class Job:
     outcome: State | None = None  # decided, and on its way to Postgres
     code: str = ""  # error code of the last failure
     message: str = ""  # what the learner is told about it
+    request_id: str = ""  # of the upload: the thread through everybody's logs
 
     @property
     def created_at(self) -> datetime:

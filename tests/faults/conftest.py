@@ -23,6 +23,7 @@ async def ground(stack: Stack, settings: Settings, standin: Standin) -> AsyncIte
             "analysis_wait_seconds": 3.0,
             "submit_timeout_seconds": 10.0,
             "drain_seconds": 0.2,
+            "max_jobs_per_address": 1000,
         }
     )
     async with open_deps(quick, application="tests") as deps, control(standin.url) as analysis:

@@ -61,6 +61,7 @@ class Ground:
 
     async def upload(self, audio: bytes) -> str:
         """The job id that a frontend gets: it sends the same bytes up to three times, whoever serves by then."""
+        answered: list[str] = []
         for _ in range(TRIES):
             await until(lambda: answers(f"{self.url}/readyz"), seconds=30)
             try:
@@ -70,10 +71,10 @@ class Ground:
                 ):
                     if reply.status == 202:
                         return str((await reply.json())["job_id"])
-                    await reply.read()
-            except (aiohttp.ClientError, TimeoutError):
-                continue
-        raise AssertionError(f"not accepted in {TRIES} tries")
+                    answered.append(f"{reply.status} {await reply.text()}")
+            except (aiohttp.ClientError, TimeoutError) as error:
+                answered.append(repr(error))
+        raise AssertionError(f"not accepted: {answered}")
 
     async def answer(self, job_id: str) -> dict[str, Any]:
         """What the service tells a client about a job."""
@@ -134,7 +135,8 @@ async def check(ground: Ground, audio: dict[str, bytes], *, outcome: State = Sta
         assert (job.state, row.state, row.run) == (outcome, outcome, 1)
         assert (row.result is not None) == (outcome is State.COMPLETED)
         assert row.attempts <= ground.settings.analysis_asks
-        assert sum(event["move"] == Move.RETRY for event in row.history) <= retries, "a crash burned a try"
+        counted = [event for event in row.history if event["move"] == Move.RETRY]
+        assert len(counted) <= retries, f"a crash burned a try: {counted}"
         legal_path(row)
         await _stored_once(ground, job, audio[job.id])
     await until(lambda: _nothing_left(ground))

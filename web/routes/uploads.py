@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeVar
 
+import structlog
 from aiohttp import web
 from pydantic import BaseModel, Field
 
@@ -13,6 +14,7 @@ from models.token import Token
 from models.user import User
 from web.addresses import client_address
 from web.contract import Contract, DbId, Reply
+from web.requests import REQUEST_ID
 from web.uploads import AudioFile, receive
 from web.wiring import BUDGET, ENGINE, PROBER, SETTINGS
 from yousync.errors import (
@@ -139,7 +141,7 @@ async def _accept(
     settings = app[SETTINGS]
     audio = await receive(form.file, max_bytes=settings.max_upload_bytes, budget=app[BUDGET])
     probe = await app[PROBER].probe(audio)
-    return await app[ENGINE].accept(
+    job = await app[ENGINE].accept(
         Recording(
             kind=kind,
             audio=audio,
@@ -150,8 +152,11 @@ async def _accept(
             user_id=None if user is None else user.id,
             address=client_address(request, settings.trusted_proxies),
             idempotency_key=header.idempotency_key,
+            request_id=request[REQUEST_ID],
         )
     )
+    structlog.contextvars.bind_contextvars(job_id=job.id)
+    return job
 
 
 def _accepted(body: Body) -> Reply[Body]:
