@@ -1,7 +1,7 @@
 # `make run` and `make test` are all one needs; both build .venv first, which is quick when nothing changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-browser lint lock clean
+.PHONY: help setup run test faults test-browser lint lock clean
 
 # The first of these that is 3.11 to 3.13; `make PYTHON=/path/to/python` chooses another.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -17,6 +17,7 @@ ARGS ?=
 help:
 	@echo "make run           the whole of YouSync on http://127.0.0.1:8000, with a demonstration (ARGS='--port 9000')"
 	@echo "make test          lint, types, import rules and all tests that need nothing but Python (ARGS=tests/web)"
+	@echo "make faults        every process killed at every point it could die, and every outage (12 minutes)"
 	@echo "make test-browser  the tests in a real browser (Debian packages: chromium chromium-driver)"
 	@echo "make lint          everything of 'make test' but the tests"
 	@echo "make setup         .venv with everything from requirements.lock"
@@ -46,6 +47,9 @@ lint: setup
 
 test: lint
 	$(BIN)/pytest -m "not browser" $(ARGS)
+
+faults: setup
+	FAULTS=all $(BIN)/pytest -s tests/faults $(ARGS)
 
 test-browser: setup
 	@{ command -v chromium && command -v chromedriver; } >/dev/null || { echo "The browser tests need Debian's packages: apt-get install chromium chromium-driver" >&2; exit 1; }

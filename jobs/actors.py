@@ -76,19 +76,31 @@ async def advance(ctx: dict[str, Any]) -> None:
 
 async def run_stages(deps: Deps, job_id: str, version: int) -> None:
     """Run one stage after the other until the job must wait, has ended, or is somebody else's. Raises Fenced."""
-    job = await deps.store.claim(job_id, version)
+    job = await _claim(deps, job_id, version)
     if job is not None:
         structlog.contextvars.bind_contextvars(request_id=job.request_id)
     while job is not None:
         after = await _attempt(deps, job)
-        if after is None or after.state.final:
+        if after is None or after.state.final or after.claim not in {"", job.claim}:
             return
-        job = after if after.claim else await deps.store.claim(job_id, after.version)
+        job = after if after.claim else await _claim(deps, job_id, after.version)
+
+
+async def _claim(deps: Deps, job_id: str, version: int) -> Job | None:
+    """Claim a job; a worker told to go in the middle of that gives back what it may just have got."""
+    claiming = asyncio.ensure_future(deps.store.claim(job_id, version))
+    try:
+        return await asyncio.shield(claiming)
+    except asyncio.CancelledError:
+        with suppress(Fenced, *VALKEY_DOWN):
+            if (job := await claiming) is not None:
+                await deps.store.move(job, Move.RELEASE)
+        raise
 
 
 async def _attempt(deps: Deps, job: Job) -> Job | None:
     """One attempt at the job's stage and the move that follows; the job where this worker may go on with it."""
-    if job.lapses > MAX_LAPSES and job.outcome is None:
+    if job.lapses > MAX_LAPSES and job.outcome is None and not job.inbox:
         return await _settle(deps, job, State.PARKED, "worker_lost", f"{job.lapses} leases ran out")
     stage = stage_of(deps, job.state)
     try:

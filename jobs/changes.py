@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 import structlog
+from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from jobs.store import CHANGED, changed_channel
@@ -18,61 +19,89 @@ log = structlog.get_logger(__name__)
 
 _IDLE: Final = changed_channel("-")  # nobody writes to it; a subscriber without a channel would have nothing to read
 _CONFIRM_SECONDS: Final = 2.0
+_SILENCE_SECONDS: Final = 10.0
+_SILENT_ROUNDS: Final = 2  # so many silences with an unanswered PING, and the connection is taken for dead
 
 
 class Changes:
     """Calls `hint(job_id)` whenever there may be something new to read about a job that is followed.
 
     Each confirmation of a subscription is a hint too: so nothing is missed between subscribing and the first
-    read, nor while a broken connection was being made again.
+    read, nor while a broken connection was being made again. Only `listen` ever connects; the others merely
+    write to a connection that is there, and else leave it to `listen` to subscribe to all that is followed.
     """
 
-    def __init__(self, pubsub: PubSub) -> None:
-        self._pubsub = pubsub
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._pubsub: PubSub | None = None
         self._followed: dict[str, asyncio.Event] = {}
         self._writing = asyncio.Lock()
 
     async def follow(self, job_id: str) -> None:
         """Hints about this job from now on, also when Valkey is away at this moment."""
         confirmed = self._followed.setdefault(job_id, asyncio.Event())
-        with suppress(*VALKEY_DOWN):
-            async with self._writing:
-                await self._pubsub.subscribe(changed_channel(job_id))
+        await self._send("SUBSCRIBE", job_id)
+        with suppress(TimeoutError):
             async with asyncio.timeout(_CONFIRM_SECONDS):
                 await confirmed.wait()
 
     async def unfollow(self, job_id: str) -> None:
         """No more hints about this job."""
         self._followed.pop(job_id, None)
-        with suppress(*VALKEY_DOWN):
-            async with self._writing:
-                await self._pubsub.unsubscribe(changed_channel(job_id))
+        await self._send("UNSUBSCRIBE", job_id)
 
     async def listen(self, hint: Callable[[str], None]) -> None:
         """Pass on hints until cancelled, through every loss of the connection."""
         while True:
             try:
-                async with self._writing:
-                    await self._pubsub.subscribe(_IDLE, *map(changed_channel, self._followed))
-                async for message in self._pubsub.listen():
-                    job_id = message["channel"].decode().removeprefix(CHANGED)
-                    if job_id not in self._followed:
-                        continue
-                    if message["type"] == "subscribe":
-                        self._followed[job_id].set()
-                    hint(job_id)
+                await self._listen_once(hint)
             except VALKEY_DOWN as error:
                 log.warning("changes_interrupted", cause=type(error).__name__)
+            except Exception:
+                log.exception("changes_interrupted")
             await asyncio.sleep(0.5)
+
+    async def _listen_once(self, hint: Callable[[str], None]) -> None:
+        pubsub = self._client.pubsub()
+        try:
+            begun_with = set(self._followed)
+            await pubsub.subscribe(_IDLE, *map(changed_channel, begun_with))
+            self._pubsub = pubsub
+            for job_id in self._followed.keys() - begun_with:
+                await self._send("SUBSCRIBE", job_id)
+            silent = 0
+            while silent <= _SILENT_ROUNDS:
+                message = await pubsub.get_message(timeout=_SILENCE_SECONDS)
+                if message is None:
+                    silent += 1
+                    await self._send("PING", "-")
+                    continue
+                silent = 0
+                self._pass_on(message, hint)
+            log.warning("changes_interrupted", cause="silence")
+        finally:
+            self._pubsub = None
+            with suppress(*VALKEY_DOWN):
+                await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py 5.3
+
+    def _pass_on(self, message: dict[str, Any], hint: Callable[[str], None]) -> None:
+        if message["type"] not in {"subscribe", "message"}:
+            return
+        job_id = message["channel"].decode().removeprefix(CHANGED)
+        if job_id in self._followed:
+            self._followed[job_id].set()
+            hint(job_id)
+
+    async def _send(self, command: str, job_id: str) -> None:
+        async with self._writing:
+            connection: Any = self._pubsub.connection if self._pubsub is not None else None
+            if connection is not None and connection.is_connected:
+                with suppress(*VALKEY_DOWN):
+                    await connection.send_command(command, changed_channel(job_id), check_health=False)
 
 
 @asynccontextmanager
 async def open_changes(settings: Settings) -> AsyncIterator[Changes]:
     """A subscriber with a connection of its own; nothing is heard before `listen` runs."""
     async with connect(settings.redis_url.get_secret_value(), connections=2, patient=True) as client:
-        pubsub = client.pubsub()
-        try:
-            yield Changes(pubsub)
-        finally:
-            with suppress(*VALKEY_DOWN):
-                await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py 5.3
+        yield Changes(client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +11,7 @@ from tortoise.exceptions import IntegrityError
 
 from jobs.deps import Deps
 from jobs.identity import Identity
-from jobs.results import Unreadable, read_object
+from jobs.results import Unreadable, off_the_loop, read_object
 from models.analysis_result import find_result, record_accepted
 from yousync.errors import MalformedWebhook, NotFound
 from yousync.job import MESSAGES, Job, Kind, State, View, new_job_id, public_status
@@ -56,7 +57,7 @@ class Engine:
         """
         settings = self._deps.settings
         store = self._deps.store
-        job = self._new_job(recording)
+        job = self._new_job(recording, await asyncio.to_thread(_digest, recording.audio))
         await store.stage(job.id, recording.audio)
         limit = settings.max_jobs_per_address if recording.user_id is None else settings.max_jobs_per_user
         accepted = await store.accept(job, owner_limit=limit)
@@ -74,7 +75,7 @@ class Engine:
         MalformedWebhook for what is no JSON object.
         """
         try:
-            read_object(body)
+            await off_the_loop(read_object, body)
         except Unreadable as error:
             raise MalformedWebhook from error
         done = await self._deps.store.deliver(job_id, body)
@@ -88,8 +89,9 @@ class Engine:
 
     async def view(self, job_id: str) -> View | None:
         """What clients see of a job. Postgres' word on how it ended goes over whatever Valkey says."""
-        row = await find_result(job_id)
+        # The record first: once it says that the job has ended, the row that tells how is committed.
         job = await self._deps.store.read(job_id)
+        row = await find_result(job_id)
         if row is not None and (job is None or (State(row.state).final and row.run >= job.run)):
             return row.view()
         return None if job is None else view_of(job)
@@ -101,7 +103,7 @@ class Engine:
             return await self.view(job_id)
         return view_of(job)
 
-    def _new_job(self, recording: Recording) -> Job:
+    def _new_job(self, recording: Recording, digest: str) -> Job:
         job_id = new_job_id(recording.kind)
         owner = f"address:{recording.address}" if recording.user_id is None else f"user:{recording.user_id}"
         return Job(
@@ -115,7 +117,7 @@ class Engine:
             script_id=recording.script_id,
             user_id=recording.user_id,
             owner=owner,
-            dedupe=_dedupe(recording, owner),
+            dedupe=_dedupe(recording, owner, digest),
             container=recording.container,
             s3_key=_s3_key(recording, job_id),
             size=len(recording.audio),
@@ -142,7 +144,11 @@ def view_of(job: Job) -> View:
     )
 
 
-def _dedupe(recording: Recording, owner: str) -> str:
+def _digest(audio: bytes) -> str:
+    return hashlib.sha256(audio).hexdigest()
+
+
+def _dedupe(recording: Recording, owner: str, digest: str) -> str:
     """The same bytes by the same user for the same sentence are the same upload (existing clients send again).
 
     An Idempotency-Key says so explicitly and wins; it never reaches across users.
@@ -151,7 +157,6 @@ def _dedupe(recording: Recording, owner: str) -> str:
     if recording.idempotency_key is not None:
         text = f"key|{owner}|{sentence}|{recording.idempotency_key}"
         return hashlib.sha256(text.encode()).hexdigest()
-    digest = hashlib.sha256(recording.audio).hexdigest()
     return hashlib.sha256(f"bytes|{owner}|{sentence}|{digest}".encode()).hexdigest()
 
 

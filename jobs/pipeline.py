@@ -56,7 +56,13 @@ MOVES: Final = MappingProxyType(
         Move.ASK: {S.SUBMITTING: S.SUBMITTING},
         Move.REFUSED: {S.SUBMITTING: S.SUBMITTING},
         Move.WAIT: {S.SUBMITTING: S.WAITING},
-        Move.DELIVER: {S.UPLOADED: S.RECEIVED, S.SUBMITTING: S.RECEIVED, S.WAITING: S.RECEIVED, S.PARKED: S.RECEIVED},
+        Move.DELIVER: {
+            S.UPLOADED: S.RECEIVED,
+            S.SUBMITTING: S.RECEIVED,
+            S.WAITING: S.RECEIVED,
+            S.PERSISTING: S.RECEIVED,  # only while its outcome is to be parked
+            S.PARKED: S.RECEIVED,
+        },
         Move.KEEP: {S.ACCEPTED: S.ACCEPTED, S.UPLOADING: S.UPLOADING},
         Move.RETRY: _BACK,
         Move.HOLD: _BACK,

@@ -49,6 +49,7 @@ async def reconcile_forever(deps: Deps, identity: Identity) -> None:
     async with presence(deps, identity) as connection:
         while True:
             await reconcile(deps, identity, connection)
+            await deps.store.prune()
             await asyncio.sleep(EVERY_SECONDS)
 
 
@@ -107,6 +108,7 @@ async def _resume_or_end(deps: Deps, row: AnalysisResult, identity: Identity) ->
     }
     conclusion = Conclusion(state=State.FAILED, code=code, message=LEARNER_MESSAGES[code])
     await record_conclusion(job, conclusion, version=row.version + 1, history=[event])
+    await deps.store.hint(job.id)
     log.warning("job_lost", job_id=row.job_id, code=code)
 
 
@@ -118,7 +120,7 @@ def _job_of(row: AnalysisResult, identity: Identity) -> Job:
         kind=Kind(row.kind),
         state=State.UPLOADED,
         version=row.version,
-        run=row.run,
+        run=row.run + 1,  # news to whoever watched its old life, and a fence against it
         claim="",
         token_id=row.token_id,
         script_id=row.script_id,

@@ -27,6 +27,7 @@ local function dispatch(id, version)
   local arq_id = id .. ':' .. int(version) .. ':' .. int(number)
   redis.call('SET', 'arq:job:' .. arq_id, a.payload, 'PX', 86400000)
   redis.call('ZADD', QUEUE, number, arq_id)
+  redis.call('HSET', job_key(id), 'handed', arq_id)
   redis.call('ZADD', DUE, now + a.dispatch_ms, id)
   redis.call('PUBLISH', P .. 'wake', '1')
 end
@@ -52,11 +53,23 @@ local function unstage(id)
   if a.audio_key then redis.call('UNLINK', a.audio_key) end
 end
 
--- The analysis server has room again: the job that has waited longest for it goes next.
+local function in_flight()
+  return redis.call('ZCARD', state_key('submitting')) + redis.call('ZCARD', state_key('waiting'))
+end
+
+-- The analysis server has room again: those that have waited longest for it go next. A job stays in line until
+-- it is claimed; one that was handed over already is due later than one that is merely held.
 local function nudge()
-  local id = redis.call('ZPOPMIN', HELD)[1]
-  local version = id and redis.call('HGET', job_key(id), 'version')
-  if version then dispatch(id, tonumber(version)) end
+  local room = a.in_flight_limit - in_flight()
+  if room < 1 then return end
+  for _, id in ipairs(redis.call('ZRANGE', HELD, 0, room - 1)) do
+    local record = redis.call('HMGET', job_key(id), 'state', 'version')
+    if record[1] ~= 'uploaded' then
+      redis.call('ZREM', HELD, id)
+    elseif tonumber(redis.call('ZSCORE', DUE, id) or 0) <= now + a.in_flight_ms then
+      dispatch(id, tonumber(record[2]))
+    end
+  end
 end
 
 local IN_FLIGHT = { submitting = true, waiting = true }
@@ -132,8 +145,8 @@ function commands.claim()
   local target = a.targets[state]
   if version ~= a.version or not target then return { 'stale' } end
   if state == 'uploaded' and record[5] ~= '1' then
-    local in_flight = redis.call('ZCARD', state_key('submitting')) + redis.call('ZCARD', state_key('waiting'))
-    if in_flight >= a.in_flight_limit then
+    local place = redis.call('ZRANK', HELD, id) or redis.call('ZCARD', HELD)
+    if in_flight() + place >= a.in_flight_limit then
       redis.call('ZADD', HELD, 'NX', now, id)
       redis.call('ZADD', DUE, now + a.in_flight_ms, id)
       return { 'held' }
@@ -203,43 +216,68 @@ end
 -- A result from outside. Whoever is submitting loses the claim: the answer to its question is here.
 function commands.deliver()
   local id, body = a.id, ARGV[3]
-  local record = redis.call('HMGET', job_key(id), 'state', 'inbox', 'run', 'owner')
+  local record = redis.call('HMGET', job_key(id), 'state', 'inbox', 'run', 'owner', 'outcome', 'claim')
   local source = record[1]
   if not source then return { 'unknown' } end
   local early = a.keeps[source]
   local target = early or a.targets[source]
-  if not target or (record[2] == '1' and source ~= 'parked') then return { 'duplicate', source } end
+  -- Parked, or about to be: the row may say so already, so the job goes on as a new run.
+  local revived = source == 'parked' or (source == 'persisting' and record[5] == 'parked')
+  if source == 'persisting' and not revived then target = nil end
+  if not target or (record[2] == '1' and not revived) then return { 'duplicate', source } end
   redis.call('SET', inbox_key(id), body)
   local fields = { inbox = '1' }
   if early then
-    step(id, source, target, 'keep', fields, {})
+    local version = step(id, source, target, 'keep', fields, {})
+    if record[6] == '' then dispatch(id, version) end
     return { 'kept' }
   end
-  if source == 'parked' then
+  if revived then
     fields.run = int(tonumber(record[3]) + 1)
+    fields.outcome = ''
     redis.call('PERSIST', job_key(id))
     redis.call('PERSIST', events_key(id))
     redis.call('SADD', P .. 'owner:' .. record[4], id)
   end
   fields.claim, fields.tries, fields.holds, fields.code, fields.message = '', '0', '0', '', ''
+  redis.call('ZREM', HELD, id)
   local version = step(id, source, target, 'deliver', fields, {})
   dispatch(id, version)
   return { 'delivered' }
 end
 
 -- Hand everything that is due to arq. Safe to run from every worker at once: what was handed over is not due.
+-- What still waits in arq's queue is not handed over again.
 function commands.sweep()
   local handed = 0
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, a.limit)) do
-    local version = redis.call('HGET', job_key(id), 'version')
-    if version then
+    local record = redis.call('HMGET', job_key(id), 'version', 'handed')
+    local version, last = record[1], record[2] or ''
+    if not version then
+      redis.call('ZREM', DUE, id)
+    elseif last:find(id .. ':' .. version .. ':', 1, true) == 1 and redis.call('ZSCORE', QUEUE, last)
+        and redis.call('EXISTS', 'arq:in-progress:' .. last) == 0 then
+      redis.call('ZADD', DUE, now + a.dispatch_ms, id)
+      redis.call('PUBLISH', P .. 'wake', '1')
+    else
       dispatch(id, tonumber(version))
       handed = handed + 1
-    else
-      redis.call('ZREM', DUE, id)
     end
   end
   return { 'swept', handed }
+end
+
+function commands.prune()
+  local sum, sizes = 0, redis.call('HGETALL', STAGED)
+  for i = 1, #sizes, 2 do
+    if redis.call('EXISTS', job_key(sizes[i])) == 1 then
+      sum = sum + tonumber(sizes[i + 1])
+    else
+      redis.call('HDEL', STAGED, sizes[i])
+    end
+  end
+  redis.call('SET', STAGED_BYTES, int(sum))
+  return { 'pruned' }
 end
 
 return commands[ARGV[1]]()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -14,16 +16,19 @@ from yousync.failures import LEARNER_MESSAGES
 from yousync.job import State
 
 MAX_DEPTH: Final = 32
+MAX_VALUES: Final = 200_000
+_SMALL: Final = 65_536
+Read = TypeVar("Read")
 _FAILED_WORDS: Final = {"failed", "failure", "error"}
 _INT64: Final = 2**63
 
 
 class Unreadable(ValueError):
-    """Not a JSON object, or one nested deeper than anything we would store."""
+    """Not a JSON object, or a deeper or larger one than anything we would store."""
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`, storable: no NaN or infinity, no NUL characters, at most MAX_DEPTH deep.
+    """The JSON object in `body`, storable: no NaN or infinity, no NUL characters, bounded in depth and number.
 
     Python and numpy servers write NaN although JSON has none (RFC 8259 section 6): it becomes null. Raises
     Unreadable for everything that is no object.
@@ -37,8 +42,13 @@ def read_object(body: bytes) -> dict[str, Any]:
             raise Unreadable("not JSON") from error
     if not isinstance(value, dict):
         raise Unreadable("not an object")
-    cleaned: dict[str, Any] = _storable(value, MAX_DEPTH)
+    cleaned: dict[str, Any] = _storable(value, MAX_DEPTH, _Budget(MAX_VALUES))
     return cleaned
+
+
+async def off_the_loop(read: Callable[[bytes], Read], body: bytes) -> Read:
+    """`read(body)`, in a thread where the body is large enough to be felt by everybody else."""
+    return read(body) if len(body) <= _SMALL else await asyncio.to_thread(read, body)
 
 
 def conclusion_of(body: bytes) -> Conclusion:
@@ -92,10 +102,18 @@ def _failure(code: str, cause: str) -> Conclusion:
     return Conclusion(state=State.FAILED, code=code, cause=cause, message=message)
 
 
-def _storable(value: Any, depth: int) -> Any:
-    """`value` as Postgres' jsonb takes it: no NUL characters, lone surrogates or integers beyond 64 bits, the depth bounded."""
-    if depth == 0:
-        raise Unreadable("nested too deep")
+class _Budget:
+    """How many values a result may still have."""
+
+    def __init__(self, values: int) -> None:
+        self.left = values
+
+
+def _storable(value: Any, depth: int, budget: _Budget) -> Any:
+    """`value` as Postgres' jsonb takes it: no NUL characters, lone surrogates, integers beyond 64 bits."""
+    budget.left -= 1
+    if depth == 0 or budget.left < 0:
+        raise Unreadable("nested too deep or too many values")
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, int) and not -_INT64 <= value < _INT64:
@@ -103,9 +121,9 @@ def _storable(value: Any, depth: int) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list):
-        return [_storable(item, depth - 1) for item in value]
+        return [_storable(item, depth - 1, budget) for item in value]
     if isinstance(value, dict):
-        return {_text(key): _storable(item, depth - 1) for key, item in value.items()}
+        return {_text(key): _storable(item, depth - 1, budget) for key, item in value.items()}
     return value
 
 

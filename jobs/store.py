@@ -12,14 +12,13 @@ from typing import Any, Final
 import orjson
 from arq.jobs import serialize_job
 from redis.asyncio import Redis
-from redis.exceptions import OutOfMemoryError
 
 from jobs.pipeline import ENTRIES, MOVES, Move
 from yousync.errors import StagingFull, TooManyJobs
 from yousync.failpoints import failpoint, failpoints
 from yousync.job import PROGRESS, Event, Job, Kind, State
 from yousync.settings import Settings
-from yousync.valkey import PROCESS_ID
+from yousync.valkey import PROCESS_ID, ValkeyUnwritable, writing
 
 PREFIX: Final = "yousync:"
 QUEUE: Final = PREFIX + "queue"
@@ -29,7 +28,7 @@ ACTOR: Final = "advance"
 DEAD: Final = frozenset({State.FAILED, State.PARKED, State.CANCELLED})
 """States whose upload may be sent again and becomes a new job."""
 
-DISPATCH_MS: Final = 30_000  # a hand-over that leads to no claim within this time is made again
+DISPATCH_LEASES: Final = 2  # a hand-over that leads to no claim within so many leases is made again
 IN_FLIGHT_MS: Final = 5_000  # how long a job waits for room at the analysis server when nobody nudges it
 STAGING_MS: Final = 120_000  # how long audio may lie staged before its job is accepted
 
@@ -77,8 +76,9 @@ class Store:
         Raises StagingFull when Valkey has no memory left for it.
         """
         try:
-            await self._staging.set(_audio_key(job_id), audio, px=STAGING_MS)
-        except OutOfMemoryError:
+            with writing():
+                await self._staging.set(_audio_key(job_id), audio, px=STAGING_MS)
+        except ValkeyUnwritable:
             raise StagingFull(retry_after=5) from None
 
     async def unstage(self, job_id: str) -> None:
@@ -98,8 +98,8 @@ class Store:
 
         One step: dedupe, limits, record, first event, hand-over to a worker. Raises TooManyJobs, StagingFull.
         """
-        if not self._same:
-            await self._staging.pexpire(_audio_key(job.id), self._audio_ms)
+        if not (self._same or await self._staging.pexpire(_audio_key(job.id), self._audio_ms)):
+            raise StagingFull(retry_after=1)
         reply = await self._run(
             "accept",
             id=job.id,
@@ -148,8 +148,6 @@ class Store:
             claim=secrets.token_hex(8),
             targets=MOVES[Move.CLAIM],
             lease_ms=self._lease_ms,
-            in_flight_limit=self._settings.analysis_max_in_flight,
-            in_flight_ms=IN_FLIGHT_MS,
             audio_key=_audio_key(job_id) if self._same else None,
             audio_ms=self._audio_ms,
         )
@@ -232,6 +230,19 @@ class Store:
         """Hand all that is due to arq; how many that was."""
         return int((await self._run("sweep", limit=limit))[1])
 
+    async def prune(self) -> None:
+        """Forget the staged sizes of jobs that are no more, and make the sum the sum of what is there."""
+        await self._run("prune")
+
+    async def hint(self, job_id: str) -> None:
+        """Tell whoever watches a job that there is something new to read about it."""
+        await self._valkey.publish(changed_channel(job_id), b"0")
+
+    async def probe(self) -> None:
+        """Write something, to see whether Valkey takes it."""
+        with writing():
+            await self._valkey.set(PREFIX + "probe", b"", px=60_000)
+
     # --- reading -----------------------------------------------------------------------------------
 
     async def read(self, job_id: str) -> Job | None:
@@ -271,15 +282,18 @@ class Store:
         given = {
             "actor": PROCESS_ID,
             "payload": payload.decode(),
-            "dispatch_ms": DISPATCH_MS,
+            "dispatch_ms": DISPATCH_LEASES * self._lease_ms,
             "progress": PROGRESS,
+            "in_flight_limit": self._settings.analysis_max_in_flight,
+            "in_flight_ms": IN_FLIGHT_MS,
             **{name: value for name, value in arguments.items() if value is not None},
         }
         point = f"record.{arguments.get('move', command)}"
         failpoint(f"{point}.before")
-        reply: list[Any] = await self._script(
-            keys=[PREFIX], args=[command, dumps(given, option=orjson.OPT_NON_STR_KEYS), body]
-        )
+        with writing():
+            reply: list[Any] = await self._script(
+                keys=[PREFIX], args=[command, dumps(given, option=orjson.OPT_NON_STR_KEYS), body]
+            )
         failpoint(f"{point}.after")
         return reply
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
 from typing_extensions import override
 
 from jobs.actors import advance
@@ -31,6 +32,7 @@ SWEEP_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 2.0  # only the fallback: a wake-up comes with every hand-over
 _HAND_BACK_SECONDS: Final = 5.0  # for cancelled stages to give their jobs back
 _HAND_BACK_ROUNDS: Final = 20
+_LOCK_SECONDS: Final = 600.0  # longer than any run: arq would start the same hand-over beside a run it lost sight of
 _NEVER: Final = 1_000_000  # arq's own budget of tries; ours is counted per stage in the record
 
 
@@ -38,7 +40,7 @@ class WokenWorker(Worker):
     """arq's worker with a wake-up channel, and a shutdown that loses nothing.
 
     arq's lock and queue entry only spread the work: who may write for a job is decided by the claim in its
-    record, so the lock may be short and need not be renewed.
+    record, and a job whose worker died comes back through the clock, under another of arq's ids.
     """
 
     def __init__(self, deps: Deps, pool: ArqRedis) -> None:
@@ -60,7 +62,7 @@ class WokenWorker(Worker):
             job_deserializer=loads,
             log_results=False,
         )
-        self.in_progress_timeout_s = settings.lease_seconds
+        self.in_progress_timeout_s = _LOCK_SECONDS
         self._woken = asyncio.Event()
         self._over = False
 
@@ -119,7 +121,7 @@ class WokenWorker(Worker):
                 task.cancel()
             await asyncio.wait(running, timeout=_HAND_BACK_SECONDS / _HAND_BACK_ROUNDS)
         await asyncio.gather(*(task for task in self.tasks.values() if task.done()), return_exceptions=True)
-        with suppress(*VALKEY_DOWN):
+        with suppress(RedisError, OSError):
             await self.pool.delete(self.health_check_key)
 
 
@@ -145,22 +147,30 @@ async def working(deps: Deps, identity: Identity) -> AsyncIterator[None]:
 
 
 async def _supervise(deps: Deps, stopping: asyncio.Event) -> None:
-    """Run arq workers one after the other until told to stop; any Valkey error ends one of them."""
+    """Run arq workers one after the other until told to stop; any error of Valkey's ends one of them."""
     while not stopping.is_set():
-        async with _arq_pool(deps.settings) as pool:
-            worker = WokenWorker(deps, pool)
-            run = asyncio.create_task(worker.async_run())
-            stop = asyncio.create_task(stopping.wait())
-            await asyncio.wait({run, stop}, return_when=asyncio.FIRST_COMPLETED)
-            stop.cancel()
-            await worker.drain(deps.settings.drain_seconds if stopping.is_set() else 0.0)
-            if run.done() and not run.cancelled() and (error := run.exception()) is not None:
-                log.warning("worker_restarts", cause=type(error).__name__)
-            run.cancel()
+        try:
+            await _run_worker(deps, stopping)
+        except Exception:
+            log.exception("worker_restarts")
         if not stopping.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await stopping.wait()
+
+
+async def _run_worker(deps: Deps, stopping: asyncio.Event) -> None:
+    """One arq worker, until it fails or is told to stop."""
+    async with _arq_pool(deps.settings) as pool:
+        worker = WokenWorker(deps, pool)
+        run = asyncio.create_task(worker.async_run())
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait({run, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        await worker.drain(deps.settings.drain_seconds if stopping.is_set() else 0.0)
+        if run.done() and not run.cancelled() and (error := run.exception()) is not None:
+            log.warning("worker_restarts", cause=repr(error))
+        run.cancel()
 
 
 @asynccontextmanager
@@ -218,10 +228,24 @@ async def main(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         deps = await stack.enter_async_context(open_deps(settings, application="yousync-worker"))
-        await stack.enter_async_context(working(deps, await identified(deps)))
-        log.info("worker_ready", slots=settings.worker_slots)
-        await stop.wait()
+        identity = await _unless(stop, identified(deps))
+        if identity is not None:
+            await stack.enter_async_context(working(deps, identity))
+            log.info("worker_ready", slots=settings.worker_slots)
+            await stop.wait()
         log.info("worker_stops")
+
+
+async def _unless(stop: asyncio.Event, wanted: Coroutine[Any, Any, Identity]) -> Identity | None:
+    """What `wanted` gives, or None when told to stop before."""
+    found = asyncio.create_task(wanted)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({found, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if found.done():
+        return found.result()
+    found.cancel()
+    return None
 
 
 def run(settings: Settings) -> None:

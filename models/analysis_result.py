@@ -105,7 +105,7 @@ _VALUES = """$1, $2, $3::int, $4::int, $5::int, $6, $7::int, $8, $9::timestamptz
 
 _ACCEPT = f"""
 INSERT INTO analysis_results ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (job_id) DO NOTHING
-"""  # noqa: S608  # both parts are the constants above
+"""
 
 _CONCLUDE = f"""
 INSERT INTO analysis_results AS kept ({_COLUMNS}) VALUES ({_VALUES})
@@ -118,7 +118,7 @@ ON CONFLICT (job_id) DO UPDATE SET
 WHERE kept.deleted_at IS NULL
   AND (kept.run < EXCLUDED.run OR (kept.run = EXCLUDED.run AND kept.status = 'processing'))
 RETURNING state
-"""  # noqa: S608  # both parts are the constants above
+"""
 
 
 def _values(job: Job, conclusion: Conclusion, *, version: int, history: list[dict[str, Any]] | None) -> list[Any]:

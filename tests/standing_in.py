@@ -23,6 +23,10 @@ class Control:
         """Treat requests like this from now on, or the next `count` of them."""
         await self._post("/behaviour", {"mode": mode} | how)
 
+    async def plan(self, *behaviours: dict[str, Any]) -> None:
+        """Treat the next requests like this, one after the other."""
+        await self._post("/behaviour", list(behaviours))
+
     async def release(self) -> None:
         """Send the webhooks that were held."""
         await self._post("/release", {})

@@ -89,7 +89,8 @@ class _Topic:
 
     def tell(self, frame: Frame) -> None:
         """Offer a frame to all watchers, unless it says nothing that the last one did not say."""
-        if self.frame is not None and (frame.data == self.frame.data or frame.version < self.frame.version):
+        last = self.frame
+        if last is not None and (frame.data == last.data or (frame.version < last.version and not frame.final)):
             return
         self.frame = frame
         for watcher in self.watchers:

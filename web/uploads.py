@@ -30,11 +30,15 @@ class UploadBudget:
         return sum(self._held.values())
 
     def hold(self, part: FilePart, size: int, *, expected: int = 0) -> None:
-        """Account `size` bytes to `part`, raising UploadsBusy if they (or `expected` ones) do not fit."""
-        others = self.in_flight - self._held.get(part, 0)
-        if others + max(size, expected) > self.limit:
+        """Account `size` bytes to `part`, or the `expected` ones where those are more; UploadsBusy if they do not fit.
+
+        What was expected stays reserved: an upload that was let in is not turned away halfway.
+        """
+        held = self._held.get(part, 0)
+        wanted = max(held, size, expected)
+        if self.in_flight - held + wanted > self.limit:
             raise UploadsBusy(retry_after=BUSY_RETRY_AFTER)
-        self._held[part] = size
+        self._held[part] = wanted
 
     def release(self, part: FilePart) -> None:
         """The bytes of `part` are gone, or durable elsewhere."""

@@ -18,7 +18,8 @@ from yousync.failures import Down, Permanent, Transient, Unclear
 from yousync.job import Job, Kind
 from yousync.settings import Settings
 
-_BUSY = {429, 502, 503, 504}
+_BUSY = {429, 502, 503}  # not taken, try later
+_UNCLEAR = {408, 504}  # somebody in between lost patience: it may have been taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +105,12 @@ class AnalysisClient:
             ) as reply:
                 body = await self._read(reply)
                 status, retry_after = reply.status, _seconds(reply.headers.get("Retry-After"))
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Down("analysis_down", type(error).__name__) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unclear("analysis_unclear", type(error).__name__) from error
+        if status in _UNCLEAR:
+            raise Unclear("analysis_unclear", f"answered {status}")
         if status in _BUSY:
             raise Down("analysis_down", f"answered {status}", retry_after=retry_after)
         if status >= 500:

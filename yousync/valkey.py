@@ -5,13 +5,24 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError as ValkeyConnectionError, TimeoutError as ValkeyTimeoutError
+from redis.exceptions import (
+    ConnectionError as ValkeyConnectionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError as ValkeyTimeoutError,
+)
+
+
+class ValkeyUnwritable(ValkeyConnectionError):
+    """Valkey answers but takes no writes: it is a replica, lacks replicas, memory or a disk."""
+
 
 VALKEY_DOWN = (ValkeyConnectionError, ValkeyTimeoutError, OSError)
 """What a command raises when Valkey is away; BusyLoading and authentication problems are ConnectionErrors too."""
@@ -20,12 +31,24 @@ PROCESS_ID = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 """Names this process in claims and events; unlike a host name it never comes back after a restart."""
 
 
+@contextmanager
+def writing() -> Iterator[None]:
+    """Turn refusals that are no fault of the command into ValkeyUnwritable, which is one of VALKEY_DOWN."""
+    try:
+        yield
+    except ResponseError as error:
+        if isinstance(error, ReadOnlyError | OutOfMemoryError) or str(error).startswith(("NOREPLICAS", "MISCONF")):
+            raise ValkeyUnwritable(str(error)) from error
+        raise
+
+
 @asynccontextmanager
 async def connect(url: str, *, connections: int = 64, patient: bool = False) -> AsyncIterator[Redis]:
     """A client whose commands answer or raise one of VALKEY_DOWN within seconds.
 
     A command is sent again once after a broken connection, so every script we send is safe to repeat.
-    `patient` lifts the read limit: for subscribers, which wait by nature.
+    `patient` is for subscribers: it lifts the read limit, as they wait by nature, and leaves it to them what
+    to do about a broken connection.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -34,8 +57,8 @@ async def connect(url: str, *, connections: int = 64, patient: bool = False) -> 
         socket_connect_timeout=3,
         socket_timeout=None if patient else 5,
         socket_keepalive=True,
-        health_check_interval=15 if patient else 30,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 1),
+        health_check_interval=0 if patient else 30,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 0 if patient else 1),
         retry_on_error=[ValkeyConnectionError, ValkeyTimeoutError],
         client_name=f"yousync:{PROCESS_ID.replace(' ', '_')}",
     )

@@ -10,7 +10,7 @@ from tortoise.exceptions import IntegrityError
 from jobs.deps import Deps
 from jobs.outcomes import Concluded
 from jobs.pipeline import Move
-from jobs.results import conclusion_of
+from jobs.results import conclusion_of, off_the_loop
 from models.analysis_result import Conclusion, record_conclusion
 from yousync.failures import Transient
 from yousync.job import Job, State
@@ -41,7 +41,7 @@ async def _conclusion(deps: Deps, job: Job) -> Conclusion:
     body = await deps.store.inbox(job.id)
     if body is None:
         raise Transient("result_lost", "the record says there is a result, and there is none")
-    return conclusion_of(body)
+    return await off_the_loop(conclusion_of, body)
 
 
 def _last_event(job: Job, conclusion: Conclusion, version: int) -> dict[str, Any]:

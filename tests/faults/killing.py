@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 from typing_extensions import override
 
-from models.analysis_result import AnalysisResult
+from tests.faults.chance import some
 from tests.faults.ground import Ground, check, different, recorded, runs, unfinished
 from tests.processes import died
 from yousync.job import State
@@ -68,11 +69,17 @@ SCENARIOS = (
     Scenario(
         name="forgetful",
         behaviour={"mode": "normal", "delay_s": 0.2, "honour_idempotency": False},
-        settings={"analysis_idempotent": False, "analysis_status_url": None},
+        # Long enough that no deadline passes: only what was never sent may be asked again.
+        settings={"analysis_idempotent": False, "analysis_status_url": None, "analysis_wait_seconds": 8.0},
         nouns=(*_ASKING, "record.wait", "webhook.deliver", "record.deliver"),
     ),
 )
 _UNTIMELY = ("record.sweep", "record.renew")  # the clock's, not the job's: they have tests of their own
+# Where the job may have ended by the time one looks: apart, the worker that lives goes on at once.
+_ENDED = {
+    False: {"record.conclude.after"},
+    True: {"record.conclude.after", "record.deliver.after", "webhook.deliver.after"},
+}
 _OF_WEB = ("upload.", "audio.stage", "record.accept", "row.accept", "webhook.", "record.deliver")
 
 
@@ -104,6 +111,12 @@ class Outcome:
     def __str__(self) -> str:
         told = self.error or f"{self.state:<12}{self.seconds:6.1f} s {self.runs:3} run"
         return f"{self.trial!s:<46}{told}"
+
+
+def wanted(trials: list[Trial], sample: int) -> Sequence[Trial]:
+    """Those that FAULTS_ONLY names a part of; without it a sample, or all."""
+    only = os.environ.get("FAULTS_ONLY")
+    return [trial for trial in trials if only in " ".join(str(trial).split())] if only else some(trials, sample)
 
 
 async def points_of(ground: Ground, scenarios: tuple[Scenario, ...], folder: Path) -> list[Trial]:
@@ -154,7 +167,7 @@ async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
         uploading = asyncio.create_task(ground.upload(audio))
         assert await died(victim) == -9, "it ended otherwise"
         under_way = not uploading.done() or await unfinished(ground)
-        assert under_way or point.name == "record.conclude.after", "nothing was under way when it died"
+        assert under_way or point.name in _ENDED[trial.apart], "nothing was under way when it died"
         state = ",".join(job.state for job in await ground.records()) or "-"
         await survivor.start()
         began = time.monotonic()
@@ -164,8 +177,7 @@ async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
         assert told["status"] == ("completed" if scenario.outcome is State.COMPLETED else "failed"), told
         await check(ground, {job_id: audio}, outcome=scenario.outcome, retries=scenario.retries)
         begun = await runs(ground, job_id, honoured=scenario.honoured)
-        asks = (await AnalysisResult.get(job_id=job_id)).attempts
-        assert begun <= asks, f"{begun} analyses for {asks} asks"
+        assert begun == (scenario.outcome is State.COMPLETED), f"{begun} analyses"
         return Outcome(trial=trial, state=state, seconds=seconds, runs=begun)
     finally:
         if uploading is not None:

@@ -52,6 +52,11 @@ class Model:
     tries: int = 0
     path: list[tuple[str, str, str]] = field(default_factory=lambda: [(Move.ACCEPT.value, "", State.ACCEPTED.value)])
 
+    @property
+    def revives(self) -> bool:
+        """Whether a result brings it back although its run has ended, or is about to."""
+        return self.state is State.PARKED or (self.state is State.PERSISTING and self.outcome is State.PARKED)
+
     def step(self, move: Move, target: State) -> None:
         assert legal(move, self.state, target), (move, self.state, target)
         self.path.append((move.value, self.state.value, target.value))
@@ -122,7 +127,7 @@ class Machine(RuleBasedStateMachine):
         """The clock comes to this job: whoever has it is believed dead."""
         if not self.models[job_id].state.final:
             self.wait(command(self.valkey, "ZADD", "yousync:due", 1, job_id))
-            assert self.wait(self.store.sweep()) == 1
+            self.wait(self.store.sweep())
 
     def attempt(self, held: Job, move: Move, **options: Any) -> bool:
         model = self.models[held.id]
@@ -185,10 +190,10 @@ class Machine(RuleBasedStateMachine):
             assert reply == "kept"
             model.inbox = True
             model.step(Move.KEEP, model.state)
-        elif model.state in MOVES[Move.DELIVER] and (model.state is State.PARKED or not model.inbox):
+        elif model.revives or (model.state in MOVES[Move.DELIVER].keys() - {State.PERSISTING} and not model.inbox):
             assert reply == "delivered"
-            model.run += model.state is State.PARKED
-            model.inbox, model.claim = True, ""
+            model.run += model.revives
+            model.inbox, model.claim, model.outcome = True, "", None
             model.step(Move.DELIVER, State.RECEIVED)
         else:
             assert reply == "duplicate"

@@ -50,8 +50,8 @@ async def test_a_job_whose_audio_is_stored_goes_on(
     assert await reconcile(emptied, identity, here, grace_seconds=-1) == 1
     record = await emptied.store.read(job.id)
     assert record is not None
-    assert (record.state, record.run) == (State.UPLOADED, 1)
-    assert record.version > job.version, "streams see it as news"
+    assert (record.state, record.run) == (State.UPLOADED, 2)
+    assert (record.run, record.version) > (job.run, job.version), "streams see it as news"
     async with working(emptied, identity):
 
         async def completed() -> bool:

@@ -19,6 +19,7 @@ from tests.jobs.conftest import a_job
 from tests.valkey_command import command
 from yousync.errors import StagingFull, TooManyJobs
 from yousync.job import Job, State
+from yousync.valkey import VALKEY_DOWN
 
 Keys = set[bytes]
 AUDIO = b"x" * 800
@@ -98,6 +99,26 @@ class TestAccepting:
         assert await emptied.valkey.get("yousync:staged_bytes") == b"0"
         assert (await accepted(emptied, size=101)).state is State.ACCEPTED
 
+    async def test_sizes_of_jobs_that_are_no_more_are_forgotten(self, emptied: Deps) -> None:
+        kept, gone = await accepted(emptied, size=100), await accepted(emptied, size=50)
+        await emptied.valkey.delete(f"yousync:job:{gone.id}")
+        await emptied.store.prune()
+        assert await emptied.valkey.get("yousync:staged_bytes") == b"100"
+        assert await command(emptied.valkey, "HKEYS", "yousync:staged") == [kept.id.encode()]
+
+    async def test_a_valkey_that_takes_no_writes_is_a_valkey_that_is_away(self, emptied: Deps) -> None:
+        job = await accepted(emptied)
+        await emptied.valkey.config_set("min-replicas-to-write", "1")
+        try:
+            with pytest.raises(StagingFull):
+                await emptied.store.stage(job.id, b"x")
+            with pytest.raises(VALKEY_DOWN):
+                await emptied.store.probe()
+            with pytest.raises(VALKEY_DOWN):
+                await emptied.store.claim(job.id, 1)
+        finally:
+            await emptied.valkey.config_set("min-replicas-to-write", "0")
+
     async def test_a_repeated_command_is_answered_as_the_first_time(self, emptied: Deps) -> None:
         """redis-py sends a command again when its reply was lost."""
         job = a_job()
@@ -135,6 +156,21 @@ class TestHandingOver:
         job = await emptied.store.move(job, Move.RETRY, due=Due(seconds=0), tries=1)
         await asyncio.gather(*(emptied.store.sweep() for _ in range(5)))
         assert (await queued(emptied)).count((job.id, job.version)) == 1
+
+    async def test_what_still_waits_in_the_queue_is_not_queued_again(self, emptied: Deps) -> None:
+        job = await accepted(emptied)
+        for _ in range(5):
+            await command(emptied.valkey, "ZADD", "yousync:due", 1, job.id)
+            await emptied.store.sweep()
+        assert await queued(emptied) == [(job.id, 1)]
+
+    async def test_what_a_dead_worker_had_taken_from_the_queue_is(self, emptied: Deps) -> None:
+        job = await accepted(emptied)
+        taken = (await emptied.valkey.zrange(QUEUE, 0, -1))[0].decode()
+        await emptied.valkey.set(f"arq:in-progress:{taken}", b"1")
+        await command(emptied.valkey, "ZADD", "yousync:due", 1, job.id)
+        assert await emptied.store.sweep() == 1
+        assert len(await queued(emptied)) == 2
 
     async def test_what_is_not_due_is_left_alone(self, emptied: Deps) -> None:
         job = await waiting(emptied)
@@ -186,6 +222,19 @@ class TestClaiming:
         assert (third.id, third.version) in await queued(deps), "room was made, so the one that waits is next"
         assert await store.claim(third.id, third.version) is not None
 
+    async def test_those_in_line_for_the_analysis_server_keep_their_place(self, emptied: Deps) -> None:
+        settings = emptied.settings.model_copy(update={"analysis_max_in_flight": 1})
+        deps = replace(emptied, store=Store(emptied.valkey, emptied.valkey, settings))
+        out = await waiting(deps)
+        line = []
+        for _ in range(3):
+            job = await claimed(deps, await accepted(deps))
+            line.append(await deps.store.move(job, Move.FINISH, unstage=True, due=Due(seconds=60)))
+        assert [await deps.store.claim(job.id, job.version) for job in line] == [None] * 3
+        await deps.store.deliver(out.id, b"{}")
+        assert await deps.store.claim(line[2].id, line[2].version) is None, "the last one does not jump the line"
+        assert await deps.store.claim(line[0].id, line[0].version) is not None
+
 
 class TestDelivering:
     async def test_a_result_moves_a_waiting_job(self, emptied: Deps) -> None:
@@ -231,6 +280,21 @@ class TestDelivering:
         assert (after.state, after.run, after.outcome) == (State.RECEIVED, 2, None)
         assert await emptied.valkey.ttl(f"yousync:job:{job.id}") == -1
 
+    async def test_a_result_that_comes_while_the_job_is_being_parked_counts(self, emptied: Deps) -> None:
+        job = await claimed(emptied, await waiting(emptied))
+        job = await emptied.store.move(job, Move.SETTLE, keep_claim=True, outcome=State.PARKED, code="analysis_timeout")
+        assert await emptied.store.deliver(job.id, b"{}") == "delivered"
+        with pytest.raises(Fenced):
+            await emptied.store.conclude(job, State.PARKED, code="analysis_timeout")
+        after = await emptied.store.read(job.id)
+        assert after is not None
+        assert (after.state, after.run, after.outcome) == (State.RECEIVED, 2, None)
+
+    async def test_a_result_that_comes_while_the_job_fails_does_not(self, emptied: Deps) -> None:
+        job = await claimed(emptied, await waiting(emptied))
+        await emptied.store.move(job, Move.SETTLE, keep_claim=True, outcome=State.FAILED, code="analysis_rejected")
+        assert await emptied.store.deliver(job.id, b"{}") == "duplicate"
+
     async def test_nobody_knows_the_job(self, emptied: Deps) -> None:
         assert await emptied.store.deliver("0" * 32, b"{}") == "unknown"
 
@@ -273,4 +337,7 @@ async def test_staged_audio_may_live_in_a_valkey_of_its_own(emptied: Deps) -> No
     assert await store.staged(job.id) == b"elsewhere"
     await store.move(held, Move.FINISH, unstage=True)
     assert await store.staged(job.id) is None
+    lost = a_job()
+    with pytest.raises(StagingFull):
+        await store.accept(lost, owner_limit=9)
     await other.aclose()

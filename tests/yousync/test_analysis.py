@@ -121,7 +121,17 @@ async def test_a_reply_may_hold_the_result(server: Server, client: AnalysisClien
 
 @pytest.mark.parametrize(
     ("status", "failure"),
-    [(400, Permanent), (404, Permanent), (302, Permanent), (500, Transient), (429, Down), (502, Down), (503, Down)],
+    [
+        (400, Permanent),
+        (404, Permanent),
+        (302, Permanent),
+        (500, Transient),
+        (429, Down),
+        (502, Down),
+        (503, Down),
+        (504, Unclear),
+        (408, Unclear),
+    ],
 )
 async def test_refusals_are_told_apart(
     server: Server, client: AnalysisClient, status: int, failure: type[Exception]

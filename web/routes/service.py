@@ -79,7 +79,7 @@ async def readyz(request: web.Request) -> Readiness:
     try:
         async with asyncio.timeout(3):
             await asyncio.gather(check_durability(deps.valkey, deps.settings), connection().execute_query("SELECT 1"))
-            await deps.valkey.ping()
+            await deps.store.probe()
     except (WrongValkey, RedisError, *VALKEY_DOWN, *DATABASE_DOWN):
         raise DependencyDown(retry_after=5) from None
     return Readiness()

@@ -27,7 +27,7 @@ class WebhookQuery(BaseModel):
     """What the URL says that was handed out."""
 
     job_id: Annotated[str, Field(max_length=64)] = ""
-    token: Annotated[str, Field(max_length=200)] = ""
+    token: str = ""
     task_id: Annotated[str, Field(max_length=200)] | None = None
 
 

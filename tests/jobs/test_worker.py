@@ -1,0 +1,141 @@
+"""The worker and the wire of changes through whatever Valkey does to them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest_asyncio
+
+from jobs.changes import Changes, open_changes
+from jobs.deps import Deps
+from jobs.engine import Engine
+from jobs.identity import Identity
+from jobs.store import WAKE
+from jobs.worker import working
+from tests.jobs.conftest import Accept
+from tests.jobs.test_actors import ended
+from tests.processes import WorkerProcess, died
+from tests.standing_in import Control
+from tests.valkey_command import command
+from tests.waiting import until
+from yousync.local.port import free_port
+from yousync.settings import Settings
+
+
+async def test_a_worker_outlives_a_valkey_that_takes_no_writes(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+) -> None:
+    async with working(emptied, identity):
+        await emptied.valkey.config_set("min-replicas-to-write", "1")
+        try:
+            await command(emptied.valkey, "CLIENT", "KILL", "TYPE", "pubsub")
+            await until(lambda: _deaf(emptied), seconds=10)
+        finally:
+            await emptied.valkey.config_set("min-replicas-to-write", "0")
+        job = await accept()
+        assert (await ended(engine, job)).status == "completed"
+
+
+async def _pushed_on(deps: Deps, job_id: str, beyond_ms: float) -> bool:
+    """Whether the lease has been renewed until after this moment."""
+    return (await deps.valkey.zscore("yousync:due", job_id) or 0.0) > beyond_ms
+
+
+async def _deaf(deps: Deps) -> bool:
+    return dict(await deps.valkey.pubsub_numsub(WAKE)) == {WAKE.encode(): 0}
+
+
+async def test_leaving_waits_for_stages_that_last_longer_than_a_lease(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
+) -> None:
+    """Arq must not lose sight of a run: what it does not know of, it cannot drain."""
+    await analysis.behave("normal", reply_delay_s=3.0, count=1)
+    settings = emptied.settings.model_copy(update={"lease_seconds": 0.6, "drain_seconds": 6.0})
+    deps = Deps(
+        settings=settings,
+        valkey=emptied.valkey,
+        store=type(emptied.store)(emptied.valkey, emptied.valkey, settings),
+        storage=emptied.storage,
+        analysis=emptied.analysis,
+    )
+    async with working(deps, identity):
+        job = await accept()
+        await until(lambda: analysis.asked(job.id))
+        begun = await emptied.valkey.zscore("yousync:due", job.id) or 0.0
+        await until(lambda: _pushed_on(emptied, job.id, begun + 2000))
+    moves = [event.move for event in await deps.store.events(job.id)]
+    assert "release" not in moves
+    assert moves[-1] in {"wait", "deliver"}
+    assert await analysis.asked(job.id) == 1
+
+
+async def test_a_worker_that_waits_for_its_valkey_still_ends_when_told_to(settings: Settings, tmp_path: Path) -> None:
+    away = WorkerProcess(settings, logs=tmp_path, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    await away.process.spawn(away.command())
+    try:
+        await until(lambda: away.process.log.exists() and b"not_ready" in away.process.log.read_bytes())
+        assert away.process.pid is not None
+        os.kill(away.process.pid, signal.SIGTERM)
+        assert await died(away, seconds=10) == 0
+    finally:
+        await away.kill()
+
+
+class TestChanges:
+    @pytest_asyncio.fixture
+    async def heard(self, emptied: Deps) -> AsyncIterator[tuple[Changes, list[str]]]:
+        hints: list[str] = []
+        async with open_changes(emptied.settings) as changes:
+            listening = asyncio.create_task(changes.listen(hints.append))
+            yield changes, hints
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    async def test_a_hint_comes_with_every_change(
+        self, emptied: Deps, heard: tuple[Changes, list[str]], accept: Accept
+    ) -> None:
+        changes, hints = heard
+        job = await accept()
+        await changes.follow(job.id)
+        assert hints, "following is itself a hint: there may be news since one last looked"
+        hints.clear()
+        await emptied.store.claim(job.id, 1)
+        await until(lambda: job.id in hints)
+
+    async def test_what_is_no_longer_followed_is_no_longer_heard(
+        self, emptied: Deps, heard: tuple[Changes, list[str]]
+    ) -> None:
+        changes, hints = heard
+        await changes.follow("a")
+        await changes.unfollow("a")
+        await changes.follow("b")
+        hints.clear()
+        await emptied.store.hint("a")
+        await emptied.store.hint("b")
+        await until(lambda: hints)
+        assert hints == ["b"]
+
+    async def test_no_number_of_cuts_makes_it_deaf(self, emptied: Deps, heard: tuple[Changes, list[str]]) -> None:
+        changes, hints = heard
+        for cut in range(8):
+            await asyncio.gather(
+                *(changes.follow(f"job-{cut}-{number}") for number in range(10)),
+                command(emptied.valkey, "CLIENT", "KILL", "TYPE", "pubsub"),
+                *(changes.unfollow(f"job-{cut - 1}-{number}") for number in range(10)),
+            )
+        await until(lambda: _hears(emptied, "job-7-3", hints))
+        assert not await _hears(emptied, "job-2-3", hints)
+
+
+async def _hears(deps: Deps, job_id: str, hints: list[str]) -> bool:
+    hints.clear()
+    await deps.store.hint(job_id)
+    await deps.store.hint("job-7-9")
+    with suppress(TimeoutError):
+        await until(lambda: "job-7-9" in hints, seconds=2)
+    return job_id in hints
