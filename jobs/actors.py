@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -76,25 +76,26 @@ async def advance(ctx: dict[str, Any]) -> None:
 
 async def run_stages(deps: Deps, job_id: str, version: int) -> None:
     """Run one stage after the other until the job must wait, has ended, or is somebody else's. Raises Fenced."""
-    job = await _claim(deps, job_id, version)
+    job = await _uninterrupted(deps, deps.store.claim(job_id, version))
     if job is not None:
         structlog.contextvars.bind_contextvars(request_id=job.request_id)
     while job is not None:
         after = await _attempt(deps, job)
         if after is None or after.state.final or after.claim not in {"", job.claim}:
             return
-        job = after if after.claim else await _claim(deps, job_id, after.version)
+        job = after if after.claim else await _uninterrupted(deps, deps.store.claim(job_id, after.version))
 
 
-async def _claim(deps: Deps, job_id: str, version: int) -> Job | None:
-    """Claim a job; a worker told to go in the middle of that gives back what it may just have got."""
-    claiming = asyncio.ensure_future(deps.store.claim(job_id, version))
+async def _uninterrupted(deps: Deps, step: Coroutine[Any, Any, Job | None]) -> Job | None:
+    """Take a step of the record to its end; a worker told to go meanwhile hands on what it just got."""
+    running = asyncio.ensure_future(step)
     try:
-        return await asyncio.shield(claiming)
+        return await asyncio.shield(running)
     except asyncio.CancelledError:
         with suppress(Fenced, *VALKEY_DOWN):
-            if (job := await claiming) is not None:
-                await deps.store.move(job, Move.RELEASE)
+            job = await running
+            if job is not None and not job.state.final:
+                await (deps.store.move(job, Move.RELEASE) if job.claim else deps.store.hand_over(job))
         raise
 
 
@@ -111,9 +112,9 @@ async def _attempt(deps: Deps, job: Job) -> Job | None:
             await asyncio.shield(deps.store.move(job, Move.RELEASE))
         raise
     except StageFailure as failure:
-        return await _after_failure(deps, job, stage, failure)
+        return await _uninterrupted(deps, _after_failure(deps, job, stage, failure))
     log.info("stage_done", stage=job.state.value, outcome=type(outcome).__name__.lower())
-    return await _after(deps, job, outcome)
+    return await _uninterrupted(deps, _after(deps, job, outcome))
 
 
 async def _within(stage: Stage, deps: Deps, job: Job) -> Outcome:

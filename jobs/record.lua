@@ -22,7 +22,14 @@ local function int(number) return string.format('%d', number) end
 
 -- Hand a job to arq under an id of its own: the two keys that arq's enqueue would write, the score a counter
 -- so that the order is first come first served whatever the hosts' clocks say.
+-- A hand-over whose worker died would lie locked at the head of arq's queue; the newest is the only one wanted.
+local function forget_hand_over(id)
+  local last = redis.call('HGET', job_key(id), 'handed')
+  if last then redis.call('ZREM', QUEUE, last) end
+end
+
 local function dispatch(id, version)
+  forget_hand_over(id)
   local number = redis.call('INCR', P .. 'seq')
   local arq_id = id .. ':' .. int(version) .. ':' .. int(number)
   redis.call('SET', 'arq:job:' .. arq_id, a.payload, 'PX', 86400000)
@@ -162,6 +169,12 @@ function commands.claim()
   return { 'claimed', redis.call('HGETALL', job_key(id)) }
 end
 
+function commands.hand_over()
+  if tonumber(redis.call('HGET', job_key(a.id), 'version') or 0) ~= a.version then return { 'stale' } end
+  dispatch(a.id, a.version)
+  return { 'handed' }
+end
+
 function commands.renew()
   if redis.call('HGET', job_key(a.id), 'claim') ~= a.claim then return { 'fenced' } end
   redis.call('ZADD', DUE, 'XX', now + a.lease_ms, a.id)
@@ -200,6 +213,7 @@ function commands.conclude()
   if source ~= 'persisting' then return { 'illegal', source } end
   step(id, source, a.target, 'conclude', { claim = '', outcome = '' }, a.event)
   redis.call('ZREM', DUE, id)
+  forget_hand_over(id)
   redis.call('SREM', P .. 'owner:' .. record[3], id)
   if a.release_dedupe and redis.call('GET', P .. 'dedupe:' .. record[4]) == id then
     redis.call('DEL', P .. 'dedupe:' .. record[4])

@@ -153,6 +153,10 @@ class Store:
         )
         return _job(reply[1]) if reply[0] == b"claimed" else None
 
+    async def hand_over(self, job: Job) -> None:
+        """Hand a job nobody holds to a worker at once, unless it has moved on since."""
+        await self._run("hand_over", id=job.id, version=job.version)
+
     async def renew(self, job: Job) -> None:
         """Make the lease last its full time from now. Raises Fenced."""
         _check(await self._run("renew", id=job.id, claim=job.claim, lease_ms=self._lease_ms))

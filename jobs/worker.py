@@ -113,12 +113,14 @@ class WokenWorker(Worker):
             await asyncio.wait({self.main_task}, timeout=5)
         if self.tasks:
             await asyncio.wait(self.tasks.values(), timeout=seconds)
-        for _ in range(_HAND_BACK_ROUNDS):
+        for number in range(_HAND_BACK_ROUNDS):
             running = [task for task in self.tasks.values() if not task.done()]
             if not running:
                 break
             for task in list(self.job_tasks.values()):
-                task.cancel()
+                # Once is enough for whoever is handing back; halfway, once more for whoever did not hear.
+                if not task.cancelling() or number == _HAND_BACK_ROUNDS // 2:
+                    task.cancel()
             await asyncio.wait(running, timeout=_HAND_BACK_SECONDS / _HAND_BACK_ROUNDS)
         await asyncio.gather(*(task for task in self.tasks.values() if task.done()), return_exceptions=True)
         with suppress(RedisError, OSError):

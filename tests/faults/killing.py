@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from typing_extensions import override
 
 from tests.faults.chance import some
-from tests.faults.ground import Ground, check, different, recorded, runs, unfinished
+from tests.faults.ground import Ground, check, different, lasting, recorded, runs, unfinished
 from tests.processes import died
 from yousync.job import State
 from yousync.local.part import Part
@@ -150,8 +150,9 @@ async def attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
         async with asyncio.timeout(60):
             return await _attempt(trial.scenario.on(ground), trial, number)
     except (AssertionError, TimeoutError) as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        return Outcome(trial=trial, error=f"{type(error).__name__}: {error} ({where.name}: {where.line})")
+        ours = [at for at in traceback.extract_tb(error.__traceback__) if "/tests/faults/" in at.filename]
+        left = f"{[job.state.value for job in await ground.records()]} {await lasting(ground) or ''}"
+        return Outcome(trial=trial, error=f"{type(error).__name__}: {error} ({ours[-1].line}; left: {left})")
 
 
 async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
