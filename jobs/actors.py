@@ -21,6 +21,7 @@ from jobs.store import Due, Fenced, dispatched
 from models.db import DATABASE_DOWN
 from yousync.failures import LEARNER_MESSAGES, Down, Permanent, StageFailure, Transient
 from yousync.job import Job, State
+from yousync.tasks import cancel
 from yousync.valkey import VALKEY_DOWN
 
 log = structlog.get_logger(__name__)
@@ -231,6 +232,4 @@ async def _lease(deps: Deps, job: Job) -> AsyncIterator[None]:
             raise Fenced from None
         raise
     finally:
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
+        await cancel(keeper)

@@ -20,14 +20,14 @@ local function inbox_key(id) return P .. 'inbox:' .. id end
 local function state_key(state) return P .. 'state:' .. state end
 local function int(number) return string.format('%d', number) end
 
--- Hand a job to arq under an id of its own: the two keys that arq's enqueue would write, the score a counter
--- so that the order is first come first served whatever the hosts' clocks say.
 -- A hand-over whose worker died would lie locked at the head of arq's queue; the newest is the only one wanted.
 local function forget_hand_over(id)
   local last = redis.call('HGET', job_key(id), 'handed')
   if last then redis.call('ZREM', QUEUE, last) end
 end
 
+-- Hand a job to arq under an id of its own: the two keys that arq's enqueue would write, the score a counter
+-- so that the order is first come first served whatever the hosts' clocks say.
 local function dispatch(id, version)
   forget_hand_over(id)
   local number = redis.call('INCR', P .. 'seq')

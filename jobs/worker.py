@@ -24,6 +24,7 @@ from jobs.store import ACTOR, QUEUE, WAKE, dumps, loads
 from models.db import DATABASE_DOWN
 from yousync import logs
 from yousync.settings import Settings
+from yousync.tasks import cancel
 from yousync.valkey import PROCESS_ID, VALKEY_DOWN, connect
 
 log = structlog.get_logger(__name__)
@@ -84,9 +85,7 @@ class WokenWorker(Worker):
                 if ears.done():
                     await ears
             finally:
-                ears.cancel()
-                with suppress(asyncio.CancelledError, *VALKEY_DOWN):
-                    await ears
+                await cancel(ears)
                 await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py 5.3
 
     @override
@@ -142,10 +141,9 @@ async def working(deps: Deps, identity: Identity) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in others:
-            task.cancel()
         stopping.set()
-        await asyncio.gather(worker, *others, return_exceptions=True)
+        await cancel(*others)
+        await worker
 
 
 async def _supervise(deps: Deps, stopping: asyncio.Event) -> None:
@@ -172,7 +170,7 @@ async def _run_worker(deps: Deps, stopping: asyncio.Event) -> None:
         await worker.drain(deps.settings.drain_seconds if stopping.is_set() else 0.0)
         if run.done() and not run.cancelled() and (error := run.exception()) is not None:
             log.warning("worker_restarts", cause=repr(error))
-        run.cancel()
+        await cancel(run)
 
 
 @asynccontextmanager
@@ -243,10 +241,10 @@ async def _unless(stop: asyncio.Event, wanted: Coroutine[Any, Any, Identity]) ->
     found = asyncio.create_task(wanted)
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({found, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
+    await cancel(stopped)
     if found.done():
         return found.result()
-    found.cancel()
+    await cancel(found)
     return None
 
 

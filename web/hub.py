@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -14,6 +14,7 @@ from jobs.engine import Engine
 from models.db import DATABASE_DOWN
 from web.replies import encode
 from yousync.job import View
+from yousync.tasks import cancel
 from yousync.valkey import VALKEY_DOWN
 
 log = structlog.get_logger(__name__)
@@ -183,6 +184,4 @@ async def running_hub(engine: Engine, changes: Changes) -> AsyncIterator[Hub]:
         yield hub
     finally:
         hub.close()
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
+        await cancel(listening)

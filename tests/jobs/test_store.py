@@ -170,7 +170,9 @@ class TestHandingOver:
         await emptied.valkey.set(f"arq:in-progress:{taken}", b"1")
         await command(emptied.valkey, "ZADD", "yousync:due", 1, job.id)
         assert await emptied.store.sweep() == 1
-        assert len(await queued(emptied)) == 2
+        assert await queued(emptied) == [(job.id, 1)]
+        again = (await emptied.valkey.zrange(QUEUE, 0, -1))[0].decode()
+        assert again != taken, "locked entries of the dead would fill the head of the queue"
 
     async def test_what_is_not_due_is_left_alone(self, emptied: Deps) -> None:
         job = await waiting(emptied)
