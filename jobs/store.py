@@ -13,10 +13,11 @@ import orjson
 from arq.jobs import serialize_job
 from redis.asyncio import Redis
 
+from jobs.encoding import fields_of, job_of, job_of_reply
 from jobs.pipeline import ENTRIES, MOVES, Move
 from yousync.errors import StagingFull, TooManyJobs
 from yousync.failpoints import failpoint, failpoints
-from yousync.job import PROGRESS, Event, Job, Kind, State
+from yousync.job import PROGRESS, Event, Job, State
 from yousync.settings import Settings
 from yousync.valkey import PROCESS_ID, ValkeyUnwritable, writing
 
@@ -103,7 +104,7 @@ class Store:
         reply = await self._run(
             "accept",
             id=job.id,
-            fields=_fields(job),
+            fields=fields_of(job),
             move=Move.ACCEPT,
             target=ENTRIES[Move.ACCEPT],
             dead=dict.fromkeys(DEAD, True),
@@ -115,7 +116,7 @@ class Store:
         )
         match reply[0]:
             case b"accepted":
-                return _job(reply[2])
+                return job_of_reply(reply[2])
             case b"known":
                 known = await self.read(reply[1].decode())
                 if known is None:
@@ -133,7 +134,7 @@ class Store:
     async def adopt(self, job: Job) -> None:
         """Give a job whose audio is in S3 a record again; a record that is there stays."""
         await self._run(
-            "adopt", id=job.id, fields=_fields(job), version=job.version, move=Move.ADOPT, target=ENTRIES[Move.ADOPT]
+            "adopt", id=job.id, fields=fields_of(job), version=job.version, move=Move.ADOPT, target=ENTRIES[Move.ADOPT]
         )
 
     async def claim(self, job_id: str, version: int) -> Job | None:
@@ -151,7 +152,7 @@ class Store:
             audio_key=_audio_key(job_id) if self._same else None,
             audio_ms=self._audio_ms,
         )
-        return _job(reply[1]) if reply[0] == b"claimed" else None
+        return job_of_reply(reply[1]) if reply[0] == b"claimed" else None
 
     async def hand_over(self, job: Job) -> None:
         """Hand a job nobody holds to a worker at once, unless it has moved on since."""
@@ -195,7 +196,7 @@ class Store:
         _check(reply)
         if unstage and not self._same:
             await self.unstage(job.id)
-        return _job(reply[1])
+        return job_of_reply(reply[1])
 
     async def conclude(self, job: Job, state: State, *, code: str) -> Job:
         """The last move of a run, made when Postgres has its outcome. Raises Fenced."""
@@ -215,7 +216,7 @@ class Store:
         _check(reply)
         if not (parked or self._same):
             await self.unstage(job.id)
-        return _job(reply[1])
+        return job_of_reply(reply[1])
 
     async def deliver(self, job_id: str, body: bytes) -> str:
         """A result from outside, durable when this returns.
@@ -254,7 +255,7 @@ class Store:
         found: dict[bytes, bytes] = await self._valkey.execute_command(  # type: ignore[no-untyped-call]  # typed as sync in redis-py 5.3
             "HGETALL", _job_key(job_id)
         )
-        return _job_of(found) if found.get(b"state") else None
+        return job_of(found) if found.get(b"state") else None
 
     @failpoints("inbox.read")
     async def inbox(self, job_id: str) -> bytes | None:
@@ -332,76 +333,3 @@ def _audio_key(job_id: str) -> str:
 def _check(reply: list[Any]) -> None:
     if reply[0] in {b"fenced", b"illegal"}:
         raise Fenced
-
-
-def _fields(job: Job) -> dict[str, str]:
-    """A new record's fields; what the script itself sets is left out."""
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "run": str(job.run),
-        "claim": "",
-        "token_id": str(job.token_id),
-        "script_id": "" if job.script_id is None else str(job.script_id),
-        "user_id": "" if job.user_id is None else str(job.user_id),
-        "owner": job.owner,
-        "dedupe": job.dedupe,
-        "container": job.container,
-        "s3_key": job.s3_key,
-        "size": str(job.size),
-        "duration_ms": str(job.duration_ms),
-        "incarnation": job.incarnation,
-        "request_id": job.request_id,
-        "created_ms": str(job.created_ms),
-        "tries": "0",
-        "holds": "0",
-        "lapses": "0",
-        "asks": "0",
-        "asked_ms": "0",
-    }
-
-
-def _job(flat: list[bytes]) -> Job:
-    return _job_of(dict(zip(flat[::2], flat[1::2], strict=True)))
-
-
-def _job_of(found: Mapping[bytes, bytes]) -> Job:
-    text = {name.decode(): value.decode() for name, value in found.items()}
-
-    def number(name: str) -> int:
-        return int(text.get(name) or 0)
-
-    def optional(name: str) -> int | None:
-        return int(text[name]) if text.get(name) else None
-
-    return Job(
-        id=text["id"],
-        kind=Kind(text["kind"]),
-        state=State(text["state"]),
-        version=number("version"),
-        run=number("run"),
-        claim=text.get("claim", ""),
-        token_id=number("token_id"),
-        script_id=optional("script_id"),
-        user_id=optional("user_id"),
-        owner=text["owner"],
-        dedupe=text["dedupe"],
-        container=text["container"],
-        s3_key=text["s3_key"],
-        size=number("size"),
-        duration_ms=number("duration_ms"),
-        incarnation=text["incarnation"],
-        progress=number("progress"),
-        created_ms=number("created_ms"),
-        updated_ms=number("updated_ms"),
-        tries=number("tries"),
-        holds=number("holds"),
-        lapses=number("lapses"),
-        asks=number("asks"),
-        asked_ms=number("asked_ms"),
-        inbox=text.get("inbox") == "1",
-        outcome=State(text["outcome"]) if text.get("outcome") else None,
-        code=text.get("code", ""),
-        message=text.get("message", ""),
-        request_id=text.get("request_id", ""),
-    )

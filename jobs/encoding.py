@@ -1,0 +1,82 @@
+"""A job as the strings of a hash, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from yousync.job import Job, Kind, State
+
+
+def fields_of(job: Job) -> dict[str, str]:
+    """A new record's fields; what the script itself sets is left out."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "run": str(job.run),
+        "claim": "",
+        "token_id": str(job.token_id),
+        "script_id": "" if job.script_id is None else str(job.script_id),
+        "user_id": "" if job.user_id is None else str(job.user_id),
+        "owner": job.owner,
+        "dedupe": job.dedupe,
+        "container": job.container,
+        "s3_key": job.s3_key,
+        "size": str(job.size),
+        "duration_ms": str(job.duration_ms),
+        "incarnation": job.incarnation,
+        "request_id": job.request_id,
+        "created_ms": str(job.created_ms),
+        "tries": "0",
+        "holds": "0",
+        "lapses": "0",
+        "asks": "0",
+        "asked_ms": "0",
+    }
+
+
+def job_of_reply(flat: list[bytes]) -> Job:
+    """The job in a script's HGETALL: names and values in turn."""
+    return job_of(dict(zip(flat[::2], flat[1::2], strict=True)))
+
+
+def job_of(found: Mapping[bytes, bytes]) -> Job:
+    """The job a hash holds. Raises KeyError or ValueError for what is no record of ours."""
+    text = {name.decode(): value.decode() for name, value in found.items()}
+
+    def number(name: str) -> int:
+        return int(text.get(name) or 0)
+
+    def optional(name: str) -> int | None:
+        return int(text[name]) if text.get(name) else None
+
+    return Job(
+        id=text["id"],
+        kind=Kind(text["kind"]),
+        state=State(text["state"]),
+        version=number("version"),
+        run=number("run"),
+        claim=text.get("claim", ""),
+        token_id=number("token_id"),
+        script_id=optional("script_id"),
+        user_id=optional("user_id"),
+        owner=text["owner"],
+        dedupe=text["dedupe"],
+        container=text["container"],
+        s3_key=text["s3_key"],
+        size=number("size"),
+        duration_ms=number("duration_ms"),
+        incarnation=text["incarnation"],
+        progress=number("progress"),
+        created_ms=number("created_ms"),
+        updated_ms=number("updated_ms"),
+        tries=number("tries"),
+        holds=number("holds"),
+        lapses=number("lapses"),
+        asks=number("asks"),
+        asked_ms=number("asked_ms"),
+        inbox=text.get("inbox") == "1",
+        outcome=State(text["outcome"]) if text.get("outcome") else None,
+        code=text.get("code", ""),
+        message=text.get("message", ""),
+        request_id=text.get("request_id", ""),
+    )
