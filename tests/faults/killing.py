@@ -20,6 +20,7 @@ from tests.faults.ground import Ground, check, different, lasting, recorded, run
 from tests.processes import died
 from yousync.job import State
 from yousync.local.part import Part
+from yousync.local.process import StackError
 
 
 class Point(NamedTuple):
@@ -74,7 +75,7 @@ SCENARIOS = (
         nouns=(*_ASKING, "record.wait", "webhook.deliver", "record.deliver"),
     ),
 )
-_UNTIMELY = ("record.sweep", "record.renew")  # the clock's, not the job's: they have tests of their own
+_UNTIMELY = ("record.sweep", "record.prune", "record.renew")  # the clock's, not the job's: they have tests of their own
 # Where the job may have ended by the time one looks: apart, the worker that lives goes on at once.
 _ENDED = {
     False: {"record.conclude.after"},
@@ -149,7 +150,7 @@ async def attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
     try:
         async with asyncio.timeout(60):
             return await _attempt(trial.scenario.on(ground), trial, number)
-    except (AssertionError, TimeoutError) as error:
+    except (AssertionError, StackError, TimeoutError) as error:
         ours = [at for at in traceback.extract_tb(error.__traceback__) if "/tests/faults/" in at.filename]
         left = f"{[job.state.value for job in await ground.records()]} {await lasting(ground) or ''}"
         return Outcome(trial=trial, error=f"{type(error).__name__}: {error} ({ours[-1].line}; left: {left})")

@@ -71,6 +71,8 @@ async def left_behind(ground: Ground, point: str, **behaviour: Any) -> str:
             ("row.conclude.after:1", "row.conclude.before:1"),
             ("record.claim.after:1", "record.sweep.before:1"),
             ("record.claim.after:1", "record.sweep.after:1"),
+            ("record.claim.after:1", "record.prune.before:1"),
+            ("record.claim.after:1", "record.prune.after:1"),
         ],
         2,
     ),
