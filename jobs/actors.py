@@ -174,7 +174,7 @@ async def _after_failure(deps: Deps, job: Job, stage: Stage, failure: StageFailu
         return None
     if job.outcome is None:
         return await _settle(deps, job, State.PARKED, failure.code, failure.cause)
-    # Not even the failure can be written down: keep trying, slowly, where metrics and operators see it.
+    # Not even the failure can be written down: keep trying, slowly, and say so in the log.
     await deps.store.move(job, Move.HOLD, due=Due(seconds=60), event=event, holds=job.holds + 1, code=failure.code)
     return None
 

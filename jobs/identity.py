@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from jobs.store import PREFIX
+from models.db import DATABASE_DOWN
 from models.deployment import deployment_id
 from yousync.settings import Settings
+from yousync.valkey import VALKEY_DOWN
+
+log = structlog.get_logger(__name__)
 
 
 class WrongValkey(Exception):
@@ -33,6 +39,16 @@ async def identify(valkey: Redis, settings: Settings) -> Identity:
     await check_durability(valkey, settings)
     await valkey.set(PREFIX + "incarnation", secrets.token_hex(16), nx=True)
     return Identity(incarnation=(await valkey.get(PREFIX + "incarnation") or b"").decode())
+
+
+async def identified(valkey: Redis, settings: Settings) -> Identity:
+    """The Valkey's identity, waiting for Valkey and Postgres to be there; raises WrongValkey."""
+    while True:
+        try:
+            return await identify(valkey, settings)
+        except (*VALKEY_DOWN, *DATABASE_DOWN) as error:
+            log.warning("not_ready", cause=type(error).__name__)
+            await asyncio.sleep(0.5)
 
 
 async def check_durability(valkey: Redis, settings: Settings) -> None:

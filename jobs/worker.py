@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from jobs.actors import advance
 from jobs.deps import Deps, open_deps
-from jobs.identity import Identity, identify
+from jobs.identity import Identity, identified
 from jobs.reconciler import reconcile_forever
 from jobs.store import ACTOR, QUEUE, WAKE, dumps, loads
 from models.db import DATABASE_DOWN
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 2.0  # only the fallback: a wake-up comes with every hand-over
-_HAND_BACK_SECONDS: Final = 5.0  # for cancelled stages to give their jobs back
+_HAND_BACK_SECONDS: Final = 3.0  # for cancelled stages to give their jobs back
 _HAND_BACK_ROUNDS: Final = 20
 _LOCK_SECONDS: Final = 600.0  # longer than any run: arq would start the same hand-over beside a run it lost sight of
 _NEVER: Final = 1_000_000  # arq's own budget of tries; ours is counted per stage in the record
@@ -109,7 +109,7 @@ class WokenWorker(Worker):
         self._over = True
         self._woken.set()
         if self.main_task is not None:
-            await asyncio.wait({self.main_task}, timeout=5)
+            await asyncio.wait({self.main_task}, timeout=2)
         if self.tasks:
             await asyncio.wait(self.tasks.values(), timeout=seconds)
         for number in range(_HAND_BACK_ROUNDS):
@@ -210,16 +210,6 @@ async def _again(name: str, run: Any) -> None:
         await asyncio.sleep(1.0)
 
 
-async def identified(deps: Deps) -> Identity:
-    """The Valkey's identity, waiting for Valkey and Postgres to be there; raises WrongValkey."""
-    while True:
-        try:
-            return await identify(deps.valkey, deps.settings)
-        except (*VALKEY_DOWN, *DATABASE_DOWN) as error:
-            log.warning("not_ready", cause=type(error).__name__)
-            await asyncio.sleep(0.5)
-
-
 async def main(settings: Settings) -> None:
     """A worker process: runs until SIGTERM or SIGINT, then drains."""
     stop = asyncio.Event()
@@ -228,7 +218,7 @@ async def main(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         deps = await stack.enter_async_context(open_deps(settings, application="yousync-worker"))
-        identity = await _unless(stop, identified(deps))
+        identity = await _unless(stop, identified(deps.valkey, settings))
         if identity is not None:
             await stack.enter_async_context(working(deps, identity))
             log.info("worker_ready", slots=settings.worker_slots)

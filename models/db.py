@@ -45,7 +45,7 @@ def credentials(dsn: str) -> dict[str, Any]:
     `sslmode` is honoured as libpq does (require encrypts, verify-* also checks). Raises ValueError for others.
     """
     url = urlsplit(dsn)
-    if url.scheme not in {"postgres", "postgresql", "asyncpg"}:
+    if url.scheme not in {"postgres", "postgresql"}:
         raise ValueError("DATABASE_URL must start with postgresql://")
     found: dict[str, Any] = {
         "host": url.hostname or "localhost",
@@ -90,8 +90,11 @@ def config(dsn: str, *, pool: int = 20, application: str = "yousync") -> dict[st
     }
 
 
-AERICH = config(os.environ.get("DATABASE_URL", "postgresql://127.0.0.1/yousync"))
-"""What `aerich migrate` reads while developing; nothing at run time uses it."""
+def __getattr__(name: str) -> dict[str, Any]:
+    """AERICH, made when asked for: what `aerich migrate` reads while developing; nothing at run time uses it."""
+    if name == "AERICH":
+        return config(os.environ.get("DATABASE_URL", "postgresql://127.0.0.1/yousync"))
+    raise AttributeError(name)
 
 
 def connection() -> BaseDBAsyncClient:

@@ -50,7 +50,7 @@ def run(settings: Settings, *, with_worker: bool) -> None:
         make_app(settings, with_worker=with_worker),
         host=settings.host,
         port=settings.port,
-        shutdown_timeout=6,
+        shutdown_timeout=4,
         keepalive_timeout=75,
         access_log=None,
         print=lambda _: log.info("web_ready", port=settings.port),

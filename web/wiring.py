@@ -10,7 +10,8 @@ from aiohttp import web
 from jobs.changes import open_changes
 from jobs.deps import Deps, open_deps
 from jobs.engine import Engine
-from jobs.worker import identified, working
+from jobs.identity import identified
+from jobs.worker import working
 from web.hub import Hub, running_hub
 from web.uploads import UploadBudget
 from yousync.audio import Prober
@@ -31,7 +32,7 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
         settings = app[SETTINGS]
         async with AsyncExitStack() as stack:
             deps = await stack.enter_async_context(open_deps(settings, application="yousync-web"))
-            identity = await identified(deps)
+            identity = await identified(deps.valkey, settings)
             engine = Engine(deps, identity)
             changes = await stack.enter_async_context(open_changes(settings))
             app[DEPS] = deps

@@ -4,10 +4,10 @@
     ├── BadRequest 400        MalformedBody · MalformedWebhook
     ├── Unauthenticated 401   TokenMissing · TokenInvalid · TokenExpired · WebhookTokenInvalid
     ├── NotFound 404          TokenNotFound · ScriptNotFound · JobNotFound
-    ├── Timeout 408           UploadTooSlow
+    ├── UploadTooSlow 408
     ├── TooLarge 413          FileTooLarge · WebhookTooLarge
     ├── Unprocessable 422     ValidationFailed · EmptyAudio · NotAudio · AudioTooLong
-    ├── TooMany 429           TooManyJobs
+    ├── TooManyJobs 429
     └── Unavailable 503       StagingFull · UploadsBusy · DependencyDown
 
 The web layer renders them as problem+json (RFC 9457) and the OpenAPI document lists them from the same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -35,7 +36,6 @@ class Settings(BaseSettings):
     aws_region: str = "ap-northeast-2"
     s3_bucket_name: str
     aws_endpoint_url_s3: str | None = None
-    s3_public_endpoint_url: str | None = None
     target_server_url: str
     script_target_server_url: str | None = None
     webhook_url: str
@@ -74,13 +74,12 @@ class Settings(BaseSettings):
     analysis_idempotent: bool = False
     max_webhook_bytes: int = Field(2 * 2**20, gt=0)
     ended_record_seconds: int = Field(3600, gt=0)
-    drain_seconds: float = Field(8.0, gt=0)
+    drain_seconds: float = Field(5.0, gt=0)
     valkey_durability: Literal["strict", "acknowledged"] = "strict"
 
     # --- the web process ---------------------------------------------------------------------------
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
-    public_url: str | None = None
     allowed_origins: CommaList = []
     access_token_hours: float = Field(12.0, gt=0)
     sse_keepalive_seconds: float = Field(15.0, gt=0)
@@ -96,6 +95,13 @@ class Settings(BaseSettings):
         """Lists are written with commas, as every process manager can pass them."""
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, value: SecretStr) -> SecretStr:
+        if urlsplit(value.get_secret_value()).scheme not in {"postgres", "postgresql"}:
+            raise ValueError("must start with postgresql://")
         return value
 
     @field_validator("trusted_proxies")

@@ -128,9 +128,11 @@ async def test_the_logs_tell_of_every_job_and_of_no_secret(service: Service) -> 
 
 
 async def test_the_yousync_command_asks_the_same_stack(service: Service) -> None:
-    told = await yousync(service.data, "demo", "--json", "--data", str(service.data))
-    assert told.status == 0
-    assert json.loads(told.out)["status"] == "completed"
+    url = json.loads((service.data / "stack.json").read_text())["url"]
+    for server in ([], ["--url", url], ["--url", url, "--script", "2"]):
+        told = await yousync(service.data, "demo", "--json", "--data", str(service.data), *server)
+        assert told.status == 0, told.err
+        assert json.loads(told.out)["status"] == "completed"
     shown = await yousync(service.data, "settings", "--json", "--data", str(service.data))
     secret = json.loads((service.data / "stack.json").read_text())["env"]["JWT_SECRET_KEY"]
     assert secret not in shown.out

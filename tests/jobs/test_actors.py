@@ -289,7 +289,7 @@ class TestDeploys:
         jobs: list[Job] = []
         for _ in range(6):
             async with worker(emptied, identity, drain_seconds=0.01, analysis_idempotent=True):
-                jobs += await asyncio.gather(*(accept(address=f"192.0.2.{n}") for n in range(10)))
+                jobs += await asyncio.gather(*(accept(address=f"192.0.2.{n}") for n in range(6)))
         async with worker(emptied, identity, analysis_idempotent=True) as deps:
             views = await asyncio.gather(*(ended(engine, job) for job in jobs))
             assert {view.status for view in views} == {"completed"}

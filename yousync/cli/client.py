@@ -24,21 +24,6 @@ class Client:
         self._session = session
         self._url = url.rstrip("/")
 
-    async def script_id(self, token_name: str, place: int) -> int:
-        """The id of a token's sentence, counted from 0. Raises CommandError when the server does not list it."""
-        try:
-            tokens = await self._json("/tokens/")
-            found = next(token["id"] for token in tokens if token["token_name"] == token_name)
-            detail = await self._json(f"/tokens/{found}")
-            scripts = sorted(detail["scripts"], key=lambda script: float(script["start_time"]))
-            return int(scripts[place]["id"])
-        except (CommandError, StopIteration, LookupError, TypeError):
-            raise CommandError(
-                f"{self._url} does not list the token {token_name!r}; run `yousync seed` there, "
-                "or name one of its sentences with --script",
-                Exit.USAGE,
-            ) from None
-
     async def upload(self, script_id: int, recording: Path) -> str:
         """Send a recording of this sentence; the job's id. Each call is a job of its own."""
         content = await asyncio.to_thread(recording.read_bytes)

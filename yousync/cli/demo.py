@@ -23,20 +23,19 @@ from yousync.cli.show import follow, show_scores
 from yousync.cli.signals import until_signalled
 from yousync.local.port import free_port
 from yousync.local.stack import Stack, throwaway_folder
-from yousync.settings import Settings
+from yousync.settings import Settings, SettingsMissing
 
 TOKEN_NAME, PLACE = bundled.DEMO_SENTENCE
 RECORDING = bundled.RECORDINGS[bundled.DEMO_SENTENCE]
 DEADLINE_SECONDS = 300.0
 
 
-async def run_demo(url: str, script_id: int | None, console: Console) -> dict[str, Any]:
+async def run_demo(url: str, script_id: int, console: Console) -> dict[str, Any]:
     """Upload, watch, and fetch the result, over HTTP alone; the job as the server tells it at the end."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
         client = Client(session, url)
-        wanted = await client.script_id(TOKEN_NAME, PLACE) if script_id is None else script_id
-        job_id = await client.upload(wanted, RECORDING)
-        console.print(f"sent [bold]{RECORDING.name}[/] as a recording of script {wanted}: job {job_id}")
+        job_id = await client.upload(script_id, RECORDING)
+        console.print(f"sent [bold]{RECORDING.name}[/] as a recording of script {script_id}: job {job_id}")
         try:
             return await asyncio.wait_for(follow(client, job_id, console), DEADLINE_SECONDS)
         except TimeoutError:
@@ -68,12 +67,24 @@ async def _through_throwaway(console: Console) -> dict[str, Any]:
 
 
 async def _demo(url: str | None, script_id: int | None, data: Path | None, console: Console) -> dict[str, Any]:
-    if url is not None:
-        return await run_demo(url, script_id, console)
     stack = running_stack(data)
-    if stack is None:
+    if stack is not None and url in {None, stack["url"], f"{stack['url']}/"}:
+        return await run_demo(stack["url"], script_id or await demo_script(settings_of(stack)), console)
+    if url is None:
         return await _through_throwaway(console)
-    return await run_demo(stack["url"], script_id or await demo_script(settings_of(stack)), console)
+    return await run_demo(url, script_id or await _script_elsewhere(url), console)
+
+
+async def _script_elsewhere(url: str) -> int:
+    """The demo sentence's id at a server of which only the environment may know the database."""
+    try:
+        settings = settings_of(None)
+    except SettingsMissing:
+        raise CommandError(
+            f"which sentence of {url} is it? Name one with --script ID, or set the variables of its database",
+            Exit.USAGE,
+        ) from None
+    return await demo_script(settings)
 
 
 def demo(

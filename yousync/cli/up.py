@@ -20,6 +20,7 @@ from yousync.cli.running import begin
 from yousync.cli.show import show_scores
 from yousync.cli.signals import until_signalled
 from yousync.local.port import port_is_free
+from yousync.local.process import StackError
 from yousync.local.stack import Stack
 
 DataFolder = Annotated[
@@ -84,10 +85,14 @@ async def _serve(stack: Stack, processes: list[str], console: Console, *, demo: 
                 for part in processes_in(stack):
                     await stack.restart(part)
         await asyncio.Event().wait()
-    finally:
+    except StackError:
+        await stack.stop()
+        raise
+    except BaseException:
         console.print("stopping")
         await stack.stop()
         console.print("stopped")
+        raise
 
 
 def processes_in(stack: Stack) -> list[str]:

@@ -9,7 +9,7 @@ from yousync.local.process import StackError
 MARKS: dict[str, tuple[str, ...]] = {
     "postgres": ("DATABASE_URL",),
     "valkey": ("REDIS_URL",),
-    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID"),
+    "s3": ("AWS_ENDPOINT_URL_S3", "S3_BUCKET_NAME"),  # a key pair alone lies about in many shells
     "issuer": ("GOOGLE_CERTS_URL", "GOOGLE_CLIENT_ID"),
     "analyzer": ("TARGET_SERVER_URL",),
 }

@@ -75,6 +75,23 @@ async def test_a_server_that_is_not_there_is_said_without_a_trace(tmp_path: Path
     assert ended.err.startswith("yousync: no answer from the server")
 
 
+async def test_a_database_url_of_another_kind_is_said_without_a_trace(tmp_path: Path, stack: Stack) -> None:
+    env = stack.env() | {"DATABASE_URL": "mysql://root:secret@127.0.0.1/yousync"}
+    ended = await yousync(tmp_path, "db", "upgrade", env=env)
+    assert ended.status == Exit.SETUP
+    assert "DATABASE_URL" in ended.err
+    assert "postgresql://" in ended.err
+    assert "secret" not in ended.err
+    assert "Traceback" not in ended.err
+    assert (await yousync(tmp_path, "--help", env=env)).status == 0
+
+
+async def test_a_server_whose_sentences_nobody_knows_needs_one_named(tmp_path: Path) -> None:
+    ended = await yousync(tmp_path, "demo", "--url", "http://127.0.0.1:1")
+    assert ended.status == Exit.USAGE
+    assert "--script" in ended.err
+
+
 async def test_the_password_that_is_wrong_is_no_crash(tmp_path: Path, stack: Stack) -> None:
     env = stack.env() | {"DATABASE_URL": stack.env()["DATABASE_URL"].replace("yousync:", "yousync:wrong")}
     ended = await yousync(tmp_path, "db", "upgrade", env=env)
