@@ -13,7 +13,7 @@ from jobs.deps import Deps
 from jobs.identity import Identity
 from jobs.results import Unreadable, off_the_loop, read_object
 from models.analysis_result import find_result, record_accepted
-from yousync.errors import MalformedWebhook, NotFound
+from yousync.errors import MalformedWebhook, ScriptNotFound, TokenNotFound
 from yousync.job import MESSAGES, Job, Kind, State, View, new_job_id, public_status
 
 
@@ -53,7 +53,7 @@ class Engine:
         """Make a recording a job that no crash can lose, or find the job it already is.
 
         In this order: audio staged, record and hand-over in one step, row in Postgres. When this returns,
-        every process answers for the job's id. Raises TooManyJobs, StagingFull, NotFound.
+        every process answers for the job's id. Raises TooManyJobs, StagingFull, TokenNotFound, ScriptNotFound.
         """
         settings = self._deps.settings
         store = self._deps.store
@@ -65,7 +65,7 @@ class Engine:
             await record_accepted(accepted)
         except IntegrityError:
             # Deleted between the check and here; the job itself finds that out when it ends.
-            raise NotFound from None
+            raise (TokenNotFound if recording.script_id is None else ScriptNotFound) from None
         return accepted
 
     async def deliver(self, job_id: str, body: bytes) -> Delivery:
