@@ -69,8 +69,8 @@ SCENARIOS = (
     Scenario(name="lost", behaviour={"mode": "lost"}, nouns=("analysis.progress", "record.deliver")),
     Scenario(
         name="forgetful",
-        behaviour={"mode": "normal", "delay_s": 0.2, "honour_idempotency": False},
-        # Long enough that no deadline passes: only what was never sent may be asked again.
+        # The result comes after another worker has taken over and before any deadline: a second request would show.
+        behaviour={"mode": "normal", "delay_s": 3.0, "honour_idempotency": False},
         settings={"analysis_idempotent": False, "analysis_status_url": None, "analysis_wait_seconds": 8.0},
         nouns=(*_ASKING, "record.wait", "webhook.deliver", "record.deliver"),
     ),
