@@ -154,7 +154,7 @@ function commands.claim()
   if state == 'uploaded' and record[5] ~= '1' then
     local place = redis.call('ZRANK', HELD, id) or redis.call('ZCARD', HELD)
     if in_flight() + place >= a.in_flight_limit then
-      redis.call('ZADD', HELD, 'NX', now, id)
+      redis.call('ZADD', HELD, 'NX', redis.call('INCR', P .. 'seq'), id) -- a number: many come in one millisecond
       redis.call('ZADD', DUE, now + a.in_flight_ms, id)
       return { 'held' }
     end
