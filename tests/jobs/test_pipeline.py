@@ -11,7 +11,7 @@ from jobs.pipeline import CONCLUSIONS, MOVES, Move, legal
 from jobs.store import Fenced
 from tests.jobs.conftest import a_job
 from tests.valkey_command import command
-from yousync.job import MESSAGES, PROGRESS, State, public_status
+from yousync.job import MESSAGES, PROGRESS, Job, State, public_status
 
 STRAIGHT = [
     (Move.ACCEPT, None, State.ACCEPTED),
@@ -61,37 +61,38 @@ def test_clients_have_words_for_every_state() -> None:
         assert (public_status(state) != "processing") == state.final
 
 
+async def held_in(deps: Deps, state: State) -> Job:
+    """A job in this state, whatever led there, with a claim on it."""
+    job = a_job()
+    await deps.store.stage(job.id, b"audio")
+    await deps.store.accept(job, owner_limit=9)
+    await command(deps.valkey, "HSET", f"yousync:job:{job.id}", "state", state.value, "claim", "mine")
+    held = await deps.store.read(job.id)
+    assert held is not None
+    return held
+
+
 @pytest.mark.parametrize(("move", "state"), list(itertools.product(WORKER_MOVES, State)))
 async def test_valkey_takes_a_move_only_from_the_states_the_table_names(
     emptied: Deps, move: Move, state: State
 ) -> None:
-    store, job = emptied.store, a_job()
-    await store.stage(job.id, b"audio")
-    await store.accept(job, owner_limit=9)
-    await command(emptied.valkey, "HSET", f"yousync:job:{job.id}", "state", state.value, "claim", "mine")
-    held = await store.read(job.id)
-    assert held is not None
+    store, held = emptied.store, await held_in(emptied, state)
     target = MOVES[move].get(state)
     if target is None:
         with pytest.raises(Fenced):
             await store.move(held, move)
-        after = await store.read(job.id)
+        after = await store.read(held.id)
         assert after == held
     else:
         after = await store.move(held, move)
         assert after.state is target
         assert after.version == held.version + 1
-        assert (await store.events(job.id))[-1].move == move
+        assert (await store.events(held.id))[-1].move == move
 
 
 @pytest.mark.parametrize("state", list(State))
 async def test_a_job_is_concluded_from_persisting_alone(emptied: Deps, state: State) -> None:
-    store, job = emptied.store, a_job()
-    await store.stage(job.id, b"audio")
-    await store.accept(job, owner_limit=9)
-    await command(emptied.valkey, "HSET", f"yousync:job:{job.id}", "state", state.value, "claim", "mine")
-    held = await store.read(job.id)
-    assert held is not None
+    store, held = emptied.store, await held_in(emptied, state)
     if state is State.PERSISTING:
         assert (await store.conclude(held, State.COMPLETED, code="")).state is State.COMPLETED
     else:

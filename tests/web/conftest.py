@@ -26,13 +26,12 @@ from yousync.settings import Settings
 
 
 @asynccontextmanager
-async def serving(settings: Settings, *, with_worker: bool = True) -> AsyncIterator[web.Application]:
+async def serving(app: web.Application, port: int) -> AsyncIterator[web.Application]:
     """The application on the port that its webhooks are sent to."""
-    app = make_app(settings, with_worker=with_worker)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=3)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", settings.port).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         yield app
     finally:
         await runner.cleanup()
@@ -43,7 +42,8 @@ async def app(stack: Stack, settings: Settings, standin: Standin) -> AsyncIterat
     valkey = Redis.from_url(settings.redis_url.get_secret_value())
     await valkey.flushall()
     await valkey.aclose()
-    async with serving(settings.model_copy(update={"sse_keepalive_seconds": 0.5})) as running:
+    made = make_app(settings.model_copy(update={"sse_keepalive_seconds": 0.5}), with_worker=True)
+    async with serving(made, settings.port) as running:
         yield running
 
 

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from models.script import Script
 from tests.conftest import settings_for
-from tests.web.conftest import form, recording
+from tests.web.conftest import form, recording, serving
 from tests.web.following import read_stream
 from web.app import make_app
 from yousync.errors import DependencyDown, TooManyJobs
@@ -82,13 +82,8 @@ async def app(settings: Settings, standin: Standin) -> AsyncIterator[web.Applica
     await valkey.aclose()
     made = make_app(settings, with_worker=True)
     made.router.add_get("/failing/{status}", fail)
-    runner = web.AppRunner(made, access_log=None, shutdown_timeout=3)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", settings.port).start()
-        yield made
-    finally:
-        await runner.cleanup()
+    async with serving(made, settings.port) as running:
+        yield running
 
 
 def cors(headers: Mapping[str, str]) -> CIMultiDict[str]:
