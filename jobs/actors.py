@@ -12,15 +12,17 @@ from typing import Any, Final
 import structlog
 
 from jobs.deps import Deps
-from jobs.outcomes import Concluded, Delivered, Done, Outcome, Spent, Waiting
+from jobs.outcomes import Concluded, Deleted, Delivered, Done, Forgotten, Outcome, Spent, Waiting
 from jobs.pipeline import Move
+from jobs.script import Fenced
+from jobs.stages.clean import clean
 from jobs.stages.persist import persist
 from jobs.stages.submit import submit
 from jobs.stages.upload import upload
-from jobs.store import Due, Fenced, dispatched
+from jobs.store import Due, dispatched
 from models.db import DATABASE_DOWN
 from yousync.failures import LEARNER_MESSAGES, Down, Permanent, StageFailure, Transient
-from yousync.job import Job, State
+from yousync.job import STAGE_OF, Job, State
 from yousync.tasks import cancel
 from yousync.valkey import VALKEY_DOWN
 
@@ -31,24 +33,26 @@ MAX_LAPSES: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """A stage and its limits: seconds an attempt may take, and how many failures of its own a job may have."""
+class Work:
+    """What a stage does, and its limits: seconds an attempt may take, how many failures of its own a job may have."""
 
     run: Callable[[Deps, Job], Awaitable[Outcome]]
     timeout: float
     tries: int
 
 
-def stage_of(deps: Deps, state: State) -> Stage:
-    """The stage that a claimed job in this state is in."""
+def work_of(deps: Deps, state: State) -> Work:
+    """What there is to do for a claimed job in this state."""
     settings = deps.settings
     match state:
         case State.UPLOADING:
-            return Stage(run=upload, timeout=settings.upload_timeout_seconds, tries=settings.upload_tries)
+            return Work(run=upload, timeout=settings.upload_timeout_seconds, tries=settings.upload_tries)
         case State.SUBMITTING:
-            return Stage(run=submit, timeout=settings.submit_timeout_seconds + 15, tries=settings.submit_tries)
+            return Work(run=submit, timeout=settings.submit_timeout_seconds + 15, tries=settings.submit_tries)
+        case State.CLEANING:
+            return Work(run=clean, timeout=settings.upload_timeout_seconds, tries=settings.upload_tries)
         case _:
-            return Stage(run=persist, timeout=settings.persist_timeout_seconds, tries=settings.submit_tries)
+            return Work(run=persist, timeout=settings.persist_timeout_seconds, tries=settings.submit_tries)
 
 
 def backoff(tries: int) -> float:
@@ -104,31 +108,31 @@ async def _attempt(deps: Deps, job: Job) -> Job | None:
     """One attempt at the job's stage and the move that follows; the job where this worker may go on with it."""
     if job.lapses > MAX_LAPSES and job.outcome is None and not job.inbox:
         return await _settle(deps, job, State.PARKED, "worker_lost", f"{job.lapses} leases ran out")
-    stage = stage_of(deps, job.state)
+    work = work_of(deps, job.state)
     try:
         async with _lease(deps, job):
-            outcome = await _within(stage, deps, job)
+            outcome = await _within(work, deps, job)
     except asyncio.CancelledError:
         with suppress(Fenced, *VALKEY_DOWN):
             await asyncio.shield(deps.store.move(job, Move.RELEASE))
         raise
     except StageFailure as failure:
-        return await _uninterrupted(deps, _after_failure(deps, job, stage, failure))
+        return await _uninterrupted(deps, _after_failure(deps, job, work, failure))
     log.info("stage_done", stage=job.state.value, outcome=type(outcome).__name__.lower())
     return await _uninterrupted(deps, _after(deps, job, outcome))
 
 
-async def _within(stage: Stage, deps: Deps, job: Job) -> Outcome:
+async def _within(work: Work, deps: Deps, job: Job) -> Outcome:
     """The stage's outcome, with everything that can go wrong as a StageFailure."""
-    limit = asyncio.timeout(stage.timeout)
+    limit = asyncio.timeout(work.timeout)
     try:
         async with limit:
-            return await stage.run(deps, job)
+            return await work.run(deps, job)
     except (StageFailure, Fenced, *VALKEY_DOWN[:2]):
         raise
     except DATABASE_DOWN as error:
         if limit.expired():
-            raise Transient("stage_timeout", f"{job.state} took over {stage.timeout:g} s") from error
+            raise Transient("stage_timeout", f"{job.state} took over {work.timeout:g} s") from error
         raise Down("database_down", type(error).__name__) from error
     except Exception as error:
         log.exception("stage_crashed", stage=job.state.value)
@@ -136,57 +140,63 @@ async def _within(stage: Stage, deps: Deps, job: Job) -> Outcome:
 
 
 async def _after(deps: Deps, job: Job, outcome: Outcome) -> Job | None:
+    store = deps.store
     match outcome:
         case Done():
-            return await deps.store.move(
-                job,
-                Move.FINISH,
-                keep_claim=False,
-                due=_soon(deps),
-                unstage=job.state is State.UPLOADING,
-                tries=0,
-                holds=0,
+            unstage = job.state is State.UPLOADING
+            return await store.move(
+                job, Move.FINISH, due=_soon(deps), unstage=unstage, works=unstage, tries=0, holds=0, code=""
             )
         case Waiting(seconds):
-            await deps.store.move(job, Move.WAIT, due=Due(seconds=seconds), tries=0, holds=0)
-            return None
+            await store.move(job, Move.WAIT, due=Due(seconds=seconds), works=True, tries=0, holds=0, code="")
         case Spent(code, cause):
             return await _settle(deps, job, State.PARKED, code, cause)
         case Concluded(state, code):
             log.info("job_ended", state=state.value, code=code)
-            return await deps.store.conclude(job, state, code=code)
+            return await store.conclude(job, state, code=code)
+        case Deleted(code):
+            await store.erase(job, code=code)
+        case Forgotten():
+            await store.forget(job)
         case Delivered():
-            return None
-
-
-async def _after_failure(deps: Deps, job: Job, stage: Stage, failure: StageFailure) -> Job | None:
-    event = {"attempt": job.tries + 1, "code": failure.code, "cause": failure.cause}
-    log.warning("stage_failed", stage=job.state.value, kind=type(failure).__name__, **event)
-    if isinstance(failure, Down) and not _too_old(deps, job):
-        held = Due(seconds=max(failure.retry_after or 0.0, hold_time(job.holds)))
-        await deps.store.move(job, Move.HOLD, due=held, event=event, holds=job.holds + 1, code=failure.code)
-        return None
-    if isinstance(failure, Permanent):
-        return await _settle(deps, job, State.FAILED, failure.code, failure.cause)
-    if job.tries + 1 < stage.tries and not isinstance(failure, Down):
-        due = Due(seconds=max(failure.retry_after or 0.0, backoff(job.tries + 1)))
-        await deps.store.move(job, Move.RETRY, due=due, event=event, tries=job.tries + 1, code=failure.code)
-        return None
-    if job.outcome is None:
-        return await _settle(deps, job, State.PARKED, failure.code, failure.cause)
-    # Not even the failure can be written down: keep trying, slowly, and say so in the log.
-    await deps.store.move(job, Move.HOLD, due=Due(seconds=60), event=event, holds=job.holds + 1, code=failure.code)
+            pass
     return None
 
 
-async def _settle(deps: Deps, job: Job, outcome: State, code: str, cause: str) -> Job:
+async def _after_failure(deps: Deps, job: Job, work: Work, failure: StageFailure) -> Job | None:
+    """Fail the job, park it, or give it back; whether that counts, and for whom, the stage's breaker has a say in."""
+    event = {"attempt": job.tries + 1, "code": failure.code, "cause": failure.cause}
+    log.warning("stage_failed", stage=job.state.value, kind=type(failure).__name__, **event)
+    open_ended = job.outcome is None and job.state is not State.CLEANING
+    down = isinstance(failure, Down)
+    if open_ended and isinstance(failure, Permanent):
+        return await _settle(deps, job, State.FAILED, failure.code, failure.cause, works=True)
+    if open_ended and down and _too_old(deps, job):
+        return await _settle(deps, job, State.PARKED, failure.code, failure.cause)
+    # What cannot even be parked is tried until it works: its outcome is decided, or its audio has to go.
+    counted = open_ended and not down
+    pause = failure.retry_after or 0.0
+    given_back = await deps.store.stumble(
+        job,
+        event=event,
+        counted=counted,
+        spent=job.tries + 1 >= work.tries,
+        due=Due(seconds=max(pause, backoff(job.tries + 1) if counted else hold_time(job.holds))),
+        pause_seconds=pause,
+    )
+    return None if given_back else await _settle(deps, job, State.PARKED, failure.code, failure.cause)
+
+
+async def _settle(deps: Deps, job: Job, outcome: State, code: str, cause: str, *, works: bool = False) -> Job:
     """Decide how the run ends; the same worker goes on to write it down."""
     return await deps.store.move(
         job,
         Move.SETTLE,
         keep_claim=True,
+        works=works,
         event={"attempt": job.tries + 1, "code": code, "cause": cause},
         outcome=outcome,
+        stage=STAGE_OF[job.state],
         code=code,
         message=LEARNER_MESSAGES.get(code, ""),
         tries=0,

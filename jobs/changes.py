@@ -11,28 +11,29 @@ import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
-from jobs.store import CHANGED, changed_channel
+from jobs import keys
 from yousync.settings import Settings
 from yousync.valkey import VALKEY_DOWN, connect
 
 log = structlog.get_logger(__name__)
 
-_IDLE: Final = changed_channel("-")  # nobody writes to it; a subscriber without a channel would have nothing to read
+_IDLE: Final = keys.changed("-")  # nobody writes to it; a subscriber without a channel would have nothing to read
 _CONFIRM_SECONDS: Final = 2.0
 _SILENCE_SECONDS: Final = 10.0
 _SILENT_ROUNDS: Final = 2  # so many silences with an unanswered PING, and the connection is taken for dead
 
 
 class Changes:
-    """Calls `hint(job_id)` whenever there may be something new to read about a job that is followed.
+    """Calls `hint(job_id)` whenever there may be something new to read about a job that is followed, or any.
 
     Each confirmation of a subscription is a hint too: so nothing is missed between subscribing and the first
     read, nor while a broken connection was being made again. Only `listen` ever connects; the others merely
     write to a connection that is there, and else leave it to `listen` to subscribe to all that is followed.
     """
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, *, everything: bool = False) -> None:
         self._client = client
+        self._everything = everything
         self._pubsub: PubSub | None = None
         self._followed: dict[str, asyncio.Event] = {}
         self._writing = asyncio.Lock()
@@ -65,7 +66,9 @@ class Changes:
         pubsub = self._client.pubsub()
         try:
             begun_with = set(self._followed)
-            await pubsub.subscribe(_IDLE, *map(changed_channel, begun_with))
+            await pubsub.subscribe(_IDLE, *map(keys.changed, begun_with))
+            if self._everything:
+                await pubsub.psubscribe(keys.changed("*"))
             self._pubsub = pubsub
             for job_id in self._followed.keys() - begun_with:
                 await self._send("SUBSCRIBE", job_id)
@@ -85,10 +88,12 @@ class Changes:
                 await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py 5.3
 
     def _pass_on(self, message: dict[str, Any], hint: Callable[[str], None]) -> None:
-        if message["type"] not in {"subscribe", "message"}:
+        if message["type"] not in {"subscribe", "message", "pmessage"}:
             return
-        job_id = message["channel"].decode().removeprefix(CHANGED)
-        if job_id in self._followed:
+        job_id = message["channel"].decode().removeprefix(keys.CHANGED)
+        if message["type"] == "pmessage":
+            hint(job_id)
+        elif job_id in self._followed:
             self._followed[job_id].set()
             hint(job_id)
 
@@ -97,11 +102,14 @@ class Changes:
             connection: Any = self._pubsub.connection if self._pubsub is not None else None
             if connection is not None and connection.is_connected:
                 with suppress(*VALKEY_DOWN):
-                    await connection.send_command(command, changed_channel(job_id), check_health=False)
+                    await connection.send_command(command, keys.changed(job_id), check_health=False)
 
 
 @asynccontextmanager
-async def open_changes(settings: Settings) -> AsyncIterator[Changes]:
-    """A subscriber with a connection of its own; nothing is heard before `listen` runs."""
+async def open_changes(settings: Settings, *, everything: bool = False) -> AsyncIterator[Changes]:
+    """A subscriber with a connection of its own; nothing is heard before `listen` runs.
+
+    With `everything` it hears of every job; then what happens while Valkey is away is not hinted at later.
+    """
     async with connect(settings.redis_url.get_secret_value(), connections=2, patient=True) as client:
-        yield Changes(client)
+        yield Changes(client, everything=everything)

@@ -1,10 +1,10 @@
-"""A job as the strings of a hash, and back."""
+"""Jobs and events as the strings Valkey keeps, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from yousync.job import Job, Kind, State
+from yousync.job import Event, Job, Kind, State
 
 
 def fields_of(job: Job) -> dict[str, str]:
@@ -75,8 +75,25 @@ def job_of(found: Mapping[bytes, bytes]) -> Job:
         asks=number("asks"),
         asked_ms=number("asked_ms"),
         inbox=text.get("inbox") == "1",
+        late=text.get("late") == "1",
+        stage=text.get("stage", ""),
         outcome=State(text["outcome"]) if text.get("outcome") else None,
         code=text.get("code", ""),
         message=text.get("message", ""),
         request_id=text.get("request_id", ""),
+    )
+
+
+def event_of(entry: bytes, found: Mapping[bytes, bytes]) -> Event:
+    """The event that an entry of a job's stream tells of; its id is the version."""
+    return Event(
+        version=int(entry.split(b"-")[0]),
+        at_ms=int(found[b"at_ms"]),
+        move=found[b"move"].decode(),
+        source=found[b"source"].decode(),
+        target=found[b"target"].decode(),
+        actor=found[b"actor"].decode(),
+        attempt=int(found[b"attempt"]),
+        code=found[b"code"].decode(),
+        cause=found[b"cause"].decode(),
     )

@@ -22,7 +22,8 @@ class Delivery(StrEnum):
 
     DELIVERED = "delivered"  # it moved its job
     KEPT = "kept"  # durable, used as soon as the job is there
-    DUPLICATE = "duplicate"  # the job has its result, or has ended
+    DUPLICATE = "duplicate"  # the job has its result
+    LATE = "late"  # the job has ended otherwise: kept for an operator
     DROPPED = "dropped"  # no such job is waiting for anything
 
 
@@ -94,7 +95,7 @@ class Engine:
         row = await find_result(job_id)
         if row is not None and (job is None or (State(row.state).final and row.run >= job.run)):
             return row.view()
-        return None if job is None else view_of(job)
+        return None if job is None or job.code == "deleted" else view_of(job)
 
     async def live_view(self, job_id: str) -> View | None:
         """The same, cheaper, for a job that was seen running: Postgres is asked only when it has ended."""

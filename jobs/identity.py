@@ -10,7 +10,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from jobs.store import PREFIX
+from jobs import keys
 from models.db import DATABASE_DOWN
 from models.deployment import deployment_id
 from yousync.settings import Settings
@@ -33,12 +33,12 @@ class Identity:
 async def identify(valkey: Redis, settings: Settings) -> Identity:
     """Name this Valkey as ours, or find that it is. Raises WrongValkey."""
     ours = await deployment_id()
-    await valkey.set(PREFIX + "deployment", ours, nx=True)
-    if (await valkey.get(PREFIX + "deployment")) != ours.encode():
+    await valkey.set(keys.DEPLOYMENT, ours, nx=True)
+    if (await valkey.get(keys.DEPLOYMENT)) != ours.encode():
         raise WrongValkey("REDIS_URL names a Valkey that belongs to another deployment (another DATABASE_URL)")
     await check_durability(valkey, settings)
-    await valkey.set(PREFIX + "incarnation", secrets.token_hex(16), nx=True)
-    return Identity(incarnation=(await valkey.get(PREFIX + "incarnation") or b"").decode())
+    await valkey.set(keys.INCARNATION, secrets.token_hex(16), nx=True)
+    return Identity(incarnation=(await valkey.get(keys.INCARNATION) or b"").decode())
 
 
 async def identified(valkey: Redis, settings: Settings) -> Identity:

@@ -43,4 +43,16 @@ class Concluded:
     code: str
 
 
-Outcome = Done | Waiting | Delivered | Spent | Concluded
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """There is nothing to keep a result for any more: the recording goes too. `code` says why."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Nothing is left of the job but its record."""
+
+
+Outcome = Done | Waiting | Delivered | Spent | Concluded | Deleted | Forgotten

@@ -1,11 +1,13 @@
-"""The state machine as data: every legal move, and the three stages that do the work.
+"""The state machine as data: every legal move.
 
     accepted → uploading → uploaded → submitting → waiting → received → persisting → completed
                                                                               ├──→ failed
-    any state up to waiting ── settle: the outcome is decided ──→ persisting ─┼──→ parked
+    any state before persisting ── settle, cancel: the outcome is decided ──→ ┼──→ parked
                                                                               └──→ cancelled
+    any ended state ── restart: by an operator ──→ accepted, uploaded or received, as a new run
+    any state ── erase: the recording is deleted ──→ cleaning → (no record)
 
-Every way out leads through `persisting`: whatever the outcome, Postgres has it before anyone is told.
+Every way to an end leads through `persisting`: whatever the outcome, Postgres has it before anyone is told.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from yousync.job import State
+from yousync.job import Stage, State
 
 S = State
 
@@ -36,10 +38,24 @@ class Move(StrEnum):
     SETTLE = "settle"  # the outcome is decided: failed, parked or cancelled
     CONCLUDE = "conclude"  # Postgres has the outcome
     ADOPT = "adopt"  # the reconciler gives an unfinished row a record again
+    HEAL = "heal"  # a record restored from a backup learns that Postgres has its end
+    LATE = "late"  # a result came after the end: kept for an operator to accept
+    RESTART = "restart"  # an operator lets an ended job go on
+    CANCEL = "cancel"  # an operator ends an unfinished or parked job
+    ACCEPT_LATE = "accept_late"  # an operator takes the late result for the job's own
+    ERASE = "erase"  # the recording was deleted: its audio goes, then the record
 
 
-_BACK: Final = {S.UPLOADING: S.ACCEPTED, S.SUBMITTING: S.UPLOADED, S.PERSISTING: S.PERSISTING}
+_BACK: Final = {
+    S.UPLOADING: S.ACCEPTED,
+    S.SUBMITTING: S.UPLOADED,
+    S.PERSISTING: S.PERSISTING,
+    S.CLEANING: S.CLEANING,
+}
 """Where a stage goes that did not finish."""
+
+_RUNNING: Final = (S.ACCEPTED, S.UPLOADING, S.UPLOADED, S.SUBMITTING, S.WAITING, S.RECEIVED)
+_ENDED: Final = (S.COMPLETED, S.FAILED, S.PARKED, S.CANCELLED)
 
 MOVES: Final = MappingProxyType(
     {
@@ -51,6 +67,7 @@ MOVES: Final = MappingProxyType(
             S.WAITING: S.SUBMITTING,
             S.RECEIVED: S.PERSISTING,
             S.PERSISTING: S.PERSISTING,
+            S.CLEANING: S.CLEANING,
         },
         Move.FINISH: {S.UPLOADING: S.UPLOADED, S.SUBMITTING: S.RECEIVED},
         Move.ASK: {S.SUBMITTING: S.SUBMITTING},
@@ -72,21 +89,44 @@ MOVES: Final = MappingProxyType(
             S.SUBMITTING: S.PERSISTING,
             S.PERSISTING: S.PERSISTING,
         },
+        Move.LATE: {S.COMPLETED: S.COMPLETED, S.FAILED: S.FAILED, S.CANCELLED: S.CANCELLED},
+        Move.CANCEL: dict.fromkeys((*_RUNNING, S.PARKED), S.PERSISTING),
+        Move.ACCEPT_LATE: {S.COMPLETED: S.RECEIVED, S.FAILED: S.RECEIVED, S.CANCELLED: S.RECEIVED},
+        Move.ERASE: dict.fromkeys((*_RUNNING, S.PERSISTING, *_ENDED), S.CLEANING),
     }
 )
-"""Move → {from: to}. Together with CONCLUSIONS and the two ways in, every move there is."""
+"""Move → {from: to}. Together with CHOICES and ENTRIES, every move there is."""
 
-CONCLUSIONS: Final = frozenset({S.COMPLETED, S.FAILED, S.PARKED, S.CANCELLED})
-"""Where CONCLUDE may go from PERSISTING: wherever the row in Postgres says."""
+CHOICES: Final = MappingProxyType(
+    {
+        # wherever the row in Postgres says
+        Move.CONCLUDE: ((S.PERSISTING,), _ENDED),
+        Move.HEAL: ((*_RUNNING, S.PERSISTING, S.PARKED), _ENDED),
+        # wherever the operator says
+        Move.RESTART: (_ENDED, (S.ACCEPTED, S.UPLOADED, S.RECEIVED)),
+    }
+)
+"""Move → (from any of these, to any of those)."""
 
-ENTRIES: Final = MappingProxyType({Move.ACCEPT: S.ACCEPTED, Move.ADOPT: S.UPLOADED})
-"""How a record comes to be."""
+RESTARTS: Final = MappingProxyType({Stage.UPLOAD: S.ACCEPTED, Stage.SUBMIT: S.UPLOADED, Stage.PERSIST: S.RECEIVED})
+"""The state from which a restarted job begins each stage."""
+
+ENTRIES: Final = MappingProxyType(
+    {
+        Move.ACCEPT: (S.ACCEPTED,),
+        Move.ADOPT: (S.UPLOADED,),
+        Move.RESTART: (S.ACCEPTED, S.UPLOADED),
+        Move.ERASE: (S.CLEANING,),
+    }
+)
+"""How a record comes to be; all but the first make it anew from its row."""
 
 
 def legal(move: Move, source: State | None, target: State) -> bool:
     """Whether `move` may take a job from `source` (None: no record) to `target`."""
     if source is None:
-        return ENTRIES.get(move) is target
-    if move is Move.CONCLUDE:
-        return source is S.PERSISTING and target in CONCLUSIONS
+        return target in ENTRIES.get(move, ())
+    if move in CHOICES:
+        sources, targets = CHOICES[move]
+        return source in sources and target in targets
     return MOVES.get(move, {}).get(source) is target

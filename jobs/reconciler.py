@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -84,7 +85,8 @@ async def _ours(row: AnalysisResult, identity: Identity, connection: asyncpg.Con
 
 
 async def _resume_or_end(deps: Deps, row: AnalysisResult, identity: Identity) -> None:
-    job = _job_of(row, identity)
+    # A new run is news to whoever watched its old life, and a fence against it.
+    job = replace(job_of_row(row, identity), run=row.run + 1)
     try:
         size = await deps.storage.size(row.s3_key)
     except StageFailure as failure:
@@ -112,15 +114,15 @@ async def _resume_or_end(deps: Deps, row: AnalysisResult, identity: Identity) ->
     log.warning("job_lost", job_id=row.job_id, code=code)
 
 
-def _job_of(row: AnalysisResult, identity: Identity) -> Job:
-    """As much of the job as its row tells."""
+def job_of_row(row: AnalysisResult, identity: Identity) -> Job:
+    """As much of a job as its row tells, waiting to be analysed."""
     created_ms = round(row.created_at.timestamp() * 1000)
     return Job(
         id=row.job_id,
         kind=Kind(row.kind),
         state=State.UPLOADED,
         version=row.version,
-        run=row.run + 1,  # news to whoever watched its old life, and a fence against it
+        run=row.run,
         claim="",
         token_id=row.token_id,
         script_id=row.script_id,

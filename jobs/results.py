@@ -13,7 +13,7 @@ import orjson
 
 from models.analysis_result import Conclusion
 from yousync.failures import LEARNER_MESSAGES
-from yousync.job import State
+from yousync.job import Stage, State
 
 MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 200_000
@@ -99,7 +99,7 @@ def _reported(error: Any) -> tuple[str, str]:
 
 def _failure(code: str, cause: str) -> Conclusion:
     message = LEARNER_MESSAGES.get(code, LEARNER_MESSAGES["analysis_failed"])
-    return Conclusion(state=State.FAILED, code=code, cause=cause, message=message)
+    return Conclusion(state=State.FAILED, code=code, cause=cause, message=message, stage=Stage.SUBMIT)
 
 
 class _Budget:

@@ -1,44 +1,32 @@
-"""The job records in Valkey: this file and record.lua beside it are all that knows a key."""
+"""The life of a record in Valkey, from accepted to its end; operators' moves are in ops.py."""
 
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-import orjson
-from arq.jobs import serialize_job
 from redis.asyncio import Redis
 
-from jobs.encoding import fields_of, job_of, job_of_reply
-from jobs.pipeline import ENTRIES, MOVES, Move
+from jobs import keys
+from jobs.encoding import fields_of, job_of_reply
+from jobs.pipeline import CHOICES, MOVES, Move
+from jobs.records import Records
+from jobs.script import checked
 from yousync.errors import StagingFull, TooManyJobs
-from yousync.failpoints import failpoint, failpoints
-from yousync.job import PROGRESS, Event, Job, State
+from yousync.failpoints import failpoints
+from yousync.failures import LEARNER_MESSAGES
+from yousync.job import Job, State
 from yousync.settings import Settings
-from yousync.valkey import PROCESS_ID, ValkeyUnwritable, writing
+from yousync.valkey import ValkeyUnwritable, writing
 
-PREFIX: Final = "yousync:"
-QUEUE: Final = PREFIX + "queue"
-WAKE: Final = PREFIX + "wake"
-CHANGED: Final = PREFIX + "changed:"
-ACTOR: Final = "advance"
-DEAD: Final = frozenset({State.FAILED, State.PARKED, State.CANCELLED})
+DEAD: Final = frozenset({State.FAILED, State.PARKED, State.CANCELLED, State.CLEANING})
 """States whose upload may be sent again and becomes a new job."""
 
-DISPATCH_LEASES: Final = 2  # a hand-over that leads to no claim within so many leases is made again
-IN_FLIGHT_MS: Final = 5_000  # how long a job waits for room at the analysis server when nobody nudges it
 STAGING_MS: Final = 120_000  # how long audio may lie staged before its job is accepted
-
-dumps = orjson.dumps
-loads = orjson.loads
-
-
-class Fenced(Exception):
-    """The claim this write was made under is no longer ours: somebody else has the job, or it moved on."""
+_LOST_RESULT_MS: Final = 86_400_000  # how long a result waits for its lost record
+_TRIAL_LEASES: Final = 2  # how long the one job that tries a shut stage keeps others from trying
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +44,12 @@ class Due:
 AT_ONCE: Final = Due()
 
 
-class Store:
-    """Records, moved only by record.lua; raises yousync.valkey.VALKEY_DOWN errors when Valkey is away."""
+class Store(Records):
+    """Records, moved only by the script; raises yousync.valkey.VALKEY_DOWN errors when Valkey is away."""
 
     def __init__(self, valkey: Redis, staging: Redis, settings: Settings) -> None:
-        self._valkey = valkey
+        super().__init__(valkey, settings)
         self._staging = staging
-        self._settings = settings
-        self._script = valkey.register_script((Path(__file__).parent / "record.lua").read_text())
         self._same = staging is valkey  # then the script sees the staged audio too
         self._lease_ms = round(settings.lease_seconds * 1000)
         self._audio_ms = settings.staged_audio_days * 86_400_000
@@ -78,18 +64,18 @@ class Store:
         """
         try:
             with writing():
-                await self._staging.set(_audio_key(job_id), audio, px=STAGING_MS)
+                await self._staging.set(keys.audio(job_id), audio, px=STAGING_MS)
         except ValkeyUnwritable:
             raise StagingFull(retry_after=5) from None
 
     async def unstage(self, job_id: str) -> None:
         """Forget staged audio; nothing happens when there is none."""
-        await self._staging.unlink(_audio_key(job_id))
+        await self._staging.unlink(keys.audio(job_id))
 
     @failpoints("audio.read")
     async def staged(self, job_id: str) -> bytes | None:
         """The staged audio of a job, None once S3 holds it (or it was lost)."""
-        value = await self._staging.get(_audio_key(job_id))
+        value = await self._staging.get(keys.audio(job_id))
         return bytes(value) if value is not None else None
 
     # --- the life of a record ----------------------------------------------------------------------
@@ -99,19 +85,19 @@ class Store:
 
         One step: dedupe, limits, record, first event, hand-over to a worker. Raises TooManyJobs, StagingFull.
         """
-        if not (self._same or await self._staging.pexpire(_audio_key(job.id), self._audio_ms)):
+        if not (self._same or await self._staging.pexpire(keys.audio(job.id), self._audio_ms)):
             raise StagingFull(retry_after=1)
         reply = await self._run(
             "accept",
             id=job.id,
             fields=fields_of(job),
             move=Move.ACCEPT,
-            target=ENTRIES[Move.ACCEPT],
+            target=State.ACCEPTED,
             dead=dict.fromkeys(DEAD, True),
             owner_limit=owner_limit,
             staged_limit=self._settings.staged_audio_bytes,
             dedupe_ms=self._settings.dedupe_seconds * 1000,
-            audio_key=_audio_key(job.id) if self._same else None,
+            audio_key=keys.audio(job.id) if self._same else None,
             audio_ms=self._audio_ms,
         )
         match reply[0]:
@@ -134,13 +120,13 @@ class Store:
     async def adopt(self, job: Job) -> None:
         """Give a job whose audio is in S3 a record again; a record that is there stays."""
         await self._run(
-            "adopt", id=job.id, fields=fields_of(job), version=job.version, move=Move.ADOPT, target=ENTRIES[Move.ADOPT]
+            "adopt", id=job.id, fields=fields_of(job), version=job.version, move=Move.ADOPT, target=State.UPLOADED
         )
 
     async def claim(self, job_id: str, version: int) -> Job | None:
         """Take the lease of the job dispatched as `version` and start its next stage.
 
-        None when there is nothing to do: it moved on, ended, or waits for room at the analysis server.
+        None when there is nothing to do: it moved on, ended, or stands in line before its stage.
         """
         reply = await self._run(
             "claim",
@@ -149,7 +135,8 @@ class Store:
             claim=secrets.token_hex(8),
             targets=MOVES[Move.CLAIM],
             lease_ms=self._lease_ms,
-            audio_key=_audio_key(job_id) if self._same else None,
+            trial_ms=_TRIAL_LEASES * self._lease_ms,
+            audio_key=keys.audio(job_id) if self._same else None,
             audio_ms=self._audio_ms,
         )
         return job_of_reply(reply[1]) if reply[0] == b"claimed" else None
@@ -160,7 +147,7 @@ class Store:
 
     async def renew(self, job: Job) -> None:
         """Make the lease last its full time from now. Raises Fenced."""
-        _check(await self._run("renew", id=job.id, claim=job.claim, lease_ms=self._lease_ms))
+        checked(await self._run("renew", id=job.id, claim=job.claim, lease_ms=self._lease_ms))
 
     async def move(
         self,
@@ -170,13 +157,15 @@ class Store:
         due: Due = AT_ONCE,
         keep_claim: bool = False,
         unstage: bool = False,
+        works: bool = False,
         stamps: Iterable[str] = (),
         event: Mapping[str, Any] | None = None,
         **fields: str | int,
     ) -> Job:
         """Move a job under its claim; `fields` are set, `stamps` name fields that get Valkey's time.
 
-        With `keep_claim` the caller goes on with the job and `due` is the lease. Raises Fenced.
+        With `keep_claim` the caller goes on with the job and `due` is the lease; `works` tells the stage's
+        breaker that what it depends on answered. Raises Fenced.
         """
         reply = await self._run(
             "move",
@@ -190,46 +179,120 @@ class Store:
             keep_claim=keep_claim,
             due_ms=self._lease_ms if keep_claim else due.ms,
             unstage=unstage,
-            audio_key=_audio_key(job.id) if unstage and self._same else None,
+            works=works,
+            audio_key=keys.audio(job.id) if unstage and self._same else None,
             event=event or {},
         )
-        _check(reply)
+        checked(reply)
         if unstage and not self._same:
             await self.unstage(job.id)
         return job_of_reply(reply[1])
 
+    async def stumble(
+        self, job: Job, *, event: Mapping[str, Any], counted: bool, spent: bool, due: Due, pause_seconds: float = 0.0
+    ) -> bool:
+        """Give a job back whose attempt failed in a way that may be the fault of what its stage depends on.
+
+        When several jobs in a row do so the stage's breaker opens (for at least `pause_seconds`), and nothing
+        is counted. Else the job is tried again at `due`, and that counts where `counted`. False when it is to
+        be counted and its budget is `spent`: then nothing was done. Raises Fenced.
+        """
+        reply = checked(
+            await self._run(
+                "stumble",
+                id=job.id,
+                claim=job.claim,
+                op=secrets.token_hex(8),
+                targets=MOVES[Move.HOLD],
+                counted=counted,
+                spent=spent,
+                due_ms=due.ms,
+                pause_ms=round(pause_seconds * 1000),
+                breaker_jobs=self._settings.breaker_jobs,
+                event=event,
+            )
+        )
+        return bytes(reply[0]) != b"spent"
+
     async def conclude(self, job: Job, state: State, *, code: str) -> Job:
         """The last move of a run, made when Postgres has its outcome. Raises Fenced."""
+        reply = checked(await self._run("conclude", claim=job.claim, event={"code": code}, **self._closing(job, state)))
+        await self._closed(job, state)
+        return job_of_reply(reply[1])
+
+    async def heal(self, job: Job, state: State, *, run: int, code: str) -> bool:
+        """Tell a record that Postgres knows the end of its run, or of a later one; False when it knows better."""
+        sources = dict.fromkeys(CHOICES[Move.HEAL][0], True)
+        reply = await self._run("heal", run=run, sources=sources, event={"code": code}, **self._closing(job, state))
+        if reply[0] != b"healed":
+            return False
+        await self._closed(job, state)
+        return True
+
+    def _closing(self, job: Job, state: State) -> dict[str, Any]:
         parked = state is State.PARKED
         ended_ms = self._settings.ended_record_seconds * 1000
-        reply = await self._run(
-            "conclude",
-            id=job.id,
-            claim=job.claim,
-            target=state,
-            release_dedupe=state in DEAD,
-            keep_audio=parked,
-            audio_key=_audio_key(job.id) if self._same else None,
-            record_ms=max(self._audio_ms, ended_ms) if parked else ended_ms,
-            event={"code": code},
-        )
-        _check(reply)
-        if not (parked or self._same):
+        return {
+            "id": job.id,
+            "target": state,
+            "release_dedupe": state in DEAD,
+            "keep_audio": parked,
+            "audio_key": keys.audio(job.id) if self._same else None,
+            "record_ms": max(self._audio_ms, ended_ms) if parked else ended_ms,
+        }
+
+    async def _closed(self, job: Job, state: State) -> None:
+        if state is not State.PARKED and not self._same:
             await self.unstage(job.id)
-        return job_of_reply(reply[1])
 
     async def deliver(self, job_id: str, body: bytes) -> str:
         """A result from outside, durable when this returns.
 
-        Returns delivered, kept (it came before we asked), duplicate, or unknown (no record).
+        Returns delivered, kept (it came before we asked), late (after the end: for an operator to accept),
+        duplicate, or unknown (no record).
         """
-        reply = await self._run("deliver", body, id=job_id, targets=MOVES[Move.DELIVER], keeps=MOVES[Move.KEEP])
+        reply = await self._run(
+            "deliver",
+            body,
+            id=job_id,
+            targets=MOVES[Move.DELIVER],
+            keeps=MOVES[Move.KEEP],
+            late=MOVES[Move.LATE],
+        )
         return bytes(reply[0]).decode()
+
+    async def erase(self, job: Job, *, code: str, actor: str | None = None, cause: str = "") -> None:
+        """Have a deleted recording's audio removed, whatever its job is doing; a record that is gone is made anew.
+
+        Whoever holds the claim loses it; one that may be writing to S3 at this moment is waited for.
+        """
+        grace = self._settings.lease_seconds + self._settings.upload_timeout_seconds
+        await self._run(
+            "erase",
+            id=job.id,
+            fields=fields_of(job),
+            version=job.version,
+            move=Move.ERASE,
+            grace_ms=round(grace * 1000),
+            message=LEARNER_MESSAGES.get(code, ""),
+            audio_key=keys.audio(job.id) if self._same else None,
+            event={"code": code, "cause": cause} | ({"actor": actor} if actor else {}),
+        )
+        if not self._same:
+            await self.unstage(job.id)
+
+    async def forget(self, job: Job) -> None:
+        """Remove the record of a job of which nothing else is left. Raises Fenced.
+
+        Where it was not the learner who deleted it, it stays a while to say so.
+        """
+        told_ms = None if job.code == "deleted" else self._settings.ended_record_seconds * 1000
+        checked(await self._run("forget", id=job.id, claim=job.claim, record_ms=told_ms))
 
     @failpoints("inbox.keep")
     async def keep_for_lost(self, job_id: str, body: bytes) -> None:
         """Keep a result whose record is lost, once, for the reconciler to find."""
-        await self._valkey.set(_inbox_key(job_id), body, nx=True, px=86_400_000)
+        await self._valkey.set(keys.inbox(job_id), body, nx=True, px=_LOST_RESULT_MS)
 
     async def sweep(self, *, limit: int = 500) -> int:
         """Hand all that is due to arq; how many that was."""
@@ -241,95 +304,15 @@ class Store:
 
     async def hint(self, job_id: str) -> None:
         """Tell whoever watches a job that there is something new to read about it."""
-        await self._valkey.publish(changed_channel(job_id), b"0")
+        await self._valkey.publish(keys.changed(job_id), b"0")
 
     async def probe(self) -> None:
         """Write something, to see whether Valkey takes it."""
         with writing():
-            await self._valkey.set(PREFIX + "probe", b"", px=60_000)
-
-    # --- reading -----------------------------------------------------------------------------------
-
-    async def read(self, job_id: str) -> Job | None:
-        """The record of a job as it stands."""
-        found: dict[bytes, bytes] = await self._valkey.execute_command(  # type: ignore[no-untyped-call]  # typed as sync in redis-py 5.3
-            "HGETALL", _job_key(job_id)
-        )
-        return job_of(found) if found.get(b"state") else None
-
-    @failpoints("inbox.read")
-    async def inbox(self, job_id: str) -> bytes | None:
-        """The body of the result that came for this job."""
-        value = await self._valkey.get(_inbox_key(job_id))
-        return bytes(value) if value is not None else None
-
-    @failpoints("events.read")
-    async def events(self, job_id: str) -> list[Event]:
-        """The log of a job, oldest first."""
-        return [
-            Event(
-                version=int(entry.split(b"-")[0]),
-                at_ms=int(found[b"at_ms"]),
-                move=found[b"move"].decode(),
-                source=found[b"source"].decode(),
-                target=found[b"target"].decode(),
-                actor=found[b"actor"].decode(),
-                attempt=int(found[b"attempt"]),
-                code=found[b"code"].decode(),
-                cause=found[b"cause"].decode(),
-            )
-            for entry, found in await self._valkey.xrange(_events_key(job_id))
-        ]
-
-    async def _run(self, command: str, body: bytes = b"", **arguments: Any) -> list[Any]:
-        """One command of record.lua, sent again once by the client when the connection breaks."""
-        payload = serialize_job(ACTOR, (), {}, None, int(time.time() * 1000), serializer=dumps)
-        given = {
-            "actor": PROCESS_ID,
-            "payload": payload.decode(),
-            "dispatch_ms": DISPATCH_LEASES * self._lease_ms,
-            "progress": PROGRESS,
-            "in_flight_limit": self._settings.analysis_max_in_flight,
-            "in_flight_ms": IN_FLIGHT_MS,
-            **{name: value for name, value in arguments.items() if value is not None},
-        }
-        point = f"record.{arguments.get('move', command)}"
-        failpoint(f"{point}.before")
-        with writing():
-            reply: list[Any] = await self._script(
-                keys=[PREFIX], args=[command, dumps(given, option=orjson.OPT_NON_STR_KEYS), body]
-            )
-        failpoint(f"{point}.after")
-        return reply
-
-
-def changed_channel(job_id: str) -> str:
-    """Where a job's changes are hinted at; the message is its version."""
-    return CHANGED + job_id
+            await self._valkey.set(keys.PROBE, b"", px=60_000)
 
 
 def dispatched(arq_id: str) -> tuple[str, int]:
     """The job id and version that an arq job id names."""
     job_id, version, _ = arq_id.rsplit(":", 2)
     return job_id, int(version)
-
-
-def _job_key(job_id: str) -> str:
-    return f"{PREFIX}job:{job_id}"
-
-
-def _events_key(job_id: str) -> str:
-    return f"{PREFIX}events:{job_id}"
-
-
-def _inbox_key(job_id: str) -> str:
-    return f"{PREFIX}inbox:{job_id}"
-
-
-def _audio_key(job_id: str) -> str:
-    return f"{PREFIX}audio:{job_id}"
-
-
-def _check(reply: list[Any]) -> None:
-    if reply[0] in {b"fenced", b"illegal"}:
-        raise Fenced

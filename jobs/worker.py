@@ -16,11 +16,15 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 from typing_extensions import override
 
+from jobs import keys
 from jobs.actors import advance
 from jobs.deps import Deps, open_deps
+from jobs.healing import healed
 from jobs.identity import Identity, identified
+from jobs.presence import announce_forever
 from jobs.reconciler import reconcile_forever
-from jobs.store import ACTOR, QUEUE, WAKE, dumps, loads
+from jobs.retention import retain_forever
+from jobs.script import ACTOR, dumps, loads
 from models.db import DATABASE_DOWN
 from yousync import logs
 from yousync.settings import Settings
@@ -34,6 +38,7 @@ _POLL_SECONDS: Final = 2.0  # only the fallback: a wake-up comes with every hand
 _HAND_BACK_SECONDS: Final = 3.0  # for cancelled stages to give their jobs back
 _HAND_BACK_ROUNDS: Final = 20
 _LOCK_SECONDS: Final = 600.0  # longer than any run: arq would start the same hand-over beside a run it lost sight of
+_HEALTH_SECONDS: Final = 10
 _NEVER: Final = 1_000_000  # arq's own budget of tries; ours is counted per stage in the record
 
 
@@ -48,15 +53,15 @@ class WokenWorker(Worker):
         settings = deps.settings
         super().__init__(
             functions=[func(advance, name=ACTOR, keep_result=0, max_tries=_NEVER, timeout=86_400)],
-            queue_name=QUEUE,
+            queue_name=keys.QUEUE,
             redis_pool=pool,
             handle_signals=False,
             max_jobs=settings.worker_slots,
             keep_result=0,
             poll_delay=_POLL_SECONDS,
             queue_read_limit=10 * settings.worker_slots + 100,
-            health_check_interval=10,
-            health_check_key=f"{QUEUE}:health:{PROCESS_ID}",
+            health_check_interval=_HEALTH_SECONDS,
+            health_check_key=f"{keys.QUEUE}:health:{PROCESS_ID}",
             max_tries=_NEVER,
             ctx={"deps": deps},
             job_serializer=dumps,
@@ -73,7 +78,7 @@ class WokenWorker(Worker):
         url = self.ctx["deps"].settings.redis_url.get_secret_value()
         async with connect(url, connections=2, patient=True) as listener:
             pubsub = listener.pubsub(ignore_subscribe_messages=True)
-            await pubsub.subscribe(WAKE)
+            await pubsub.subscribe(keys.WAKE)
             ears = asyncio.create_task(self._listen(pubsub))
             try:
                 while not (ears.done() or self._over):
@@ -94,6 +99,20 @@ class WokenWorker(Worker):
             await super().run_job(job_id, score)
         finally:
             self._woken.set()
+
+    @override
+    async def record_health(self) -> None:
+        """Say under a key of this process's own that it works, and under arq's usual one that somebody does."""
+        before = self._last_health_check
+        await super().record_health()
+        if self._last_health_check != before:
+            told = await self.pool.get(self.health_check_key)
+            await self.pool.set(keys.HEALTH, told or b"alive", px=3000 * _HEALTH_SECONDS)
+
+    @property
+    def running(self) -> int:
+        """How many jobs it is at."""
+        return sum(not task.done() for task in self.tasks.values())
 
     async def _listen(self, pubsub: PubSub) -> None:
         async for _ in pubsub.listen():
@@ -128,49 +147,67 @@ class WokenWorker(Worker):
 
 @asynccontextmanager
 async def working(deps: Deps, identity: Identity) -> AsyncIterator[None]:
-    """A worker, its sweep and its reconciler run while inside, in this loop; leaving drains them.
+    """A worker, its sweep, reconciler and retention run while inside, in this loop; leaving drains them.
 
     Each is started again when Valkey or Postgres goes away under it.
     """
-    stopping = asyncio.Event()
-    worker = asyncio.create_task(_supervise(deps, stopping))
+    supervisor = _Supervisor(deps)
+    worker = asyncio.create_task(supervisor.run())
+    slots = deps.settings.worker_slots
     others = [
         asyncio.create_task(_again("sweep", lambda: _sweep_forever(deps))),
         asyncio.create_task(_again("reconciler", lambda: reconcile_forever(deps, identity))),
+        asyncio.create_task(_again("retention", lambda: retain_forever(deps, identity))),
+        asyncio.create_task(
+            _again("presence", lambda: announce_forever(deps.valkey, slots=slots, running=supervisor.running))
+        ),
     ]
     try:
         yield
     finally:
-        stopping.set()
+        supervisor.stopping.set()
         await cancel(*others)
         await worker
 
 
-async def _supervise(deps: Deps, stopping: asyncio.Event) -> None:
-    """Run arq workers one after the other until told to stop; any error of Valkey's ends one of them."""
-    while not stopping.is_set():
-        try:
-            await _run_worker(deps, stopping)
-        except Exception:
-            log.exception("worker_restarts")
-        if not stopping.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await stopping.wait()
+class _Supervisor:
+    """Runs arq workers one after the other until told to stop; any error of Valkey's ends one of them."""
 
+    def __init__(self, deps: Deps) -> None:
+        self.stopping = asyncio.Event()
+        self._deps = deps
+        self._worker: WokenWorker | None = None
 
-async def _run_worker(deps: Deps, stopping: asyncio.Event) -> None:
-    """One arq worker, until it fails or is told to stop."""
-    async with _arq_pool(deps.settings) as pool:
-        worker = WokenWorker(deps, pool)
-        run = asyncio.create_task(worker.async_run())
-        stop = asyncio.create_task(stopping.wait())
-        await asyncio.wait({run, stop}, return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        await worker.drain(deps.settings.drain_seconds if stopping.is_set() else 0.0)
-        if run.done() and not run.cancelled() and (error := run.exception()) is not None:
-            log.warning("worker_restarts", cause=repr(error))
-        await cancel(run)
+    def running(self) -> int:
+        """How many jobs this process is at."""
+        return self._worker.running if self._worker is not None else 0
+
+    async def run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                await self._run_once()
+            except (*VALKEY_DOWN, *DATABASE_DOWN) as error:
+                log.warning("worker_restarts", cause=type(error).__name__)
+            except Exception:
+                log.exception("worker_restarts")
+            if not self.stopping.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1.0):
+                        await self.stopping.wait()
+
+    async def _run_once(self) -> None:
+        """One arq worker, until it fails or is told to stop. Records are checked before it takes any job."""
+        await healed(self._deps)
+        async with _arq_pool(self._deps.settings) as pool:
+            worker = self._worker = WokenWorker(self._deps, pool)
+            run = asyncio.create_task(worker.async_run())
+            stop = asyncio.create_task(self.stopping.wait())
+            await asyncio.wait({run, stop}, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            await worker.drain(self._deps.settings.drain_seconds if self.stopping.is_set() else 0.0)
+            if run.done() and not run.cancelled() and (error := run.exception()) is not None:
+                log.warning("worker_restarts", cause=repr(error))
+            await cancel(run)
 
 
 @asynccontextmanager
@@ -182,7 +219,7 @@ async def _arq_pool(settings: Settings) -> AsyncIterator[ArqRedis]:
         socket_connect_timeout=3,
         socket_timeout=5,
     )
-    client = ArqRedis(pool, job_serializer=dumps, job_deserializer=loads, default_queue_name=QUEUE)
+    client = ArqRedis(pool, job_serializer=dumps, job_deserializer=loads, default_queue_name=keys.QUEUE)
     try:
         yield client
     finally:

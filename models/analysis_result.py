@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,12 +29,37 @@ class UnfinishedIndex(PostgreSQLIndex):
         self.extra = " WHERE status = 'processing' AND deleted_at IS NULL"
 
 
+class TombstoneIndex(PostgreSQLIndex):
+    """Only deleted rows, of which something may be left to clean."""
+
+    def __init__(self) -> None:
+        super().__init__(fields=("deleted_at",), name="idx_analysis_deleted")
+        self.extra = " WHERE deleted_at IS NOT NULL"
+
+
+class AnonymousIndex(PostgreSQLIndex):
+    """Only results of nobody in particular, which are kept for a while."""
+
+    def __init__(self) -> None:
+        super().__init__(fields=("updated_at",), name="idx_analysis_anonymous")
+        self.extra = " WHERE user_id IS NULL AND deleted_at IS NULL"
+
+
+class HistoryIndex(PostgreSQLIndex):
+    """Only rows that still have their event log."""
+
+    def __init__(self) -> None:
+        super().__init__(fields=("updated_at",), name="idx_analysis_history")
+        self.extra = " WHERE history IS NOT NULL"
+
+
 class AnalysisResult(Model):
     """What is kept of a job for good.
 
-    `status`, `progress`, `message` and `result` are what clients are shown; `state`, `code` and `history` are
-    for operators. `run` rises when a job that had ended goes on; `deleted_at` is a tombstone that keeps a
-    running job from writing its result back.
+    `status`, `progress`, `message` and `result` are what clients are shown; `state`, `stage` (where a job that
+    ended without a result had got to), `code` and `history` are for operators. `run` rises when a job that had
+    ended goes on; `deleted_at` is a tombstone that keeps a running job from writing its result back, and
+    `s3_key` is empty once its audio is gone.
     """
 
     id = fields.IntField(primary_key=True)
@@ -55,6 +81,7 @@ class AnalysisResult(Model):
     overall_score = fields.FloatField(null=True)
     s3_key = fields.TextField()
     state = fields.CharField(max_length=16)
+    stage = fields.CharField(max_length=16, default="")
     code = fields.CharField(max_length=64, default="")
     attempts = fields.IntField(default=0)
     history: fields.Field[Any] = fields.JSONField(null=True)
@@ -70,7 +97,14 @@ class AnalysisResult(Model):
 
     class Meta:
         table = "analysis_results"
-        indexes = (Index(fields=("user_id", "token_id", "script_id")), UnfinishedIndex())
+        indexes = (
+            Index(fields=("user_id", "token_id", "script_id")),
+            Index(fields=("state", "updated_at")),
+            UnfinishedIndex(),
+            TombstoneIndex(),
+            AnonymousIndex(),
+            HistoryIndex(),
+        )
 
     def view(self) -> View:
         """What clients see of this row."""
@@ -91,6 +125,7 @@ class Conclusion:
     """How a run ended: what is written to the row when it does."""
 
     state: State
+    stage: str = ""
     code: str = ""
     message: str = ""
     cause: str = ""  # for operators
@@ -99,9 +134,10 @@ class Conclusion:
 
 
 _COLUMNS = """job_id, kind, token_id, script_id, user_id, s3_key, run, incarnation, created_at, updated_at,
-    version, state, status, progress, message, code, attempts, result, overall_score, history"""
+    version, state, status, progress, message, code, attempts, result, overall_score, history, stage"""
 _VALUES = """$1, $2, $3::int, $4::int, $5::int, $6, $7::int, $8, $9::timestamptz, now(),
-    $10::int, $11, $12, $13::int, $14, $15, $16::int, $17::jsonb, $18::float8, $19::jsonb"""
+    $10::int, $11, $12, $13::int, $14, $15, $16::int, $17::jsonb, $18::float8, $19::jsonb,
+    $20"""
 
 _ACCEPT = f"""
 INSERT INTO analysis_results ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (job_id) DO NOTHING
@@ -114,7 +150,7 @@ ON CONFLICT (job_id) DO UPDATE SET
     incarnation = EXCLUDED.incarnation, state = EXCLUDED.state, status = EXCLUDED.status,
     progress = EXCLUDED.progress, message = EXCLUDED.message, code = EXCLUDED.code,
     attempts = EXCLUDED.attempts, result = EXCLUDED.result, overall_score = EXCLUDED.overall_score,
-    history = EXCLUDED.history
+    history = EXCLUDED.history, stage = EXCLUDED.stage
 WHERE kept.deleted_at IS NULL
   AND (kept.run < EXCLUDED.run OR (kept.run = EXCLUDED.run AND kept.status = 'processing'))
 RETURNING state
@@ -143,6 +179,7 @@ def _values(job: Job, conclusion: Conclusion, *, version: int, history: list[dic
         None if conclusion.result is None else orjson.dumps(conclusion.result).decode(),
         conclusion.overall_score,
         None if history is None else orjson.dumps(history).decode(),
+        conclusion.stage,
     ]
 
 
@@ -172,6 +209,35 @@ async def record_conclusion(
         return conclusion.state
     row = await AnalysisResult.get_or_none(job_id=job.id, deleted_at=None)
     return None if row is None else State(row.state)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """How a job's newest run ended, as Postgres has it."""
+
+    job_id: str
+    state: State
+    run: int
+    code: str
+    deleted: bool
+
+
+async def ended_runs(job_ids: Sequence[str]) -> list[EndedRun]:
+    """Those of these jobs that have ended or were deleted."""
+    rows = (
+        await AnalysisResult.filter(job_id__in=job_ids)
+        .exclude(status=Status.PROCESSING.value)
+        .values_list("job_id", "state", "run", "code", "deleted_at")
+    )
+    return [
+        EndedRun(job_id, State(state), run, code, deleted is not None) for job_id, state, run, code, deleted in rows
+    ]
+
+
+async def known_jobs(job_ids: Sequence[str]) -> set[str]:
+    """Those of these jobs that have a row, deleted ones included."""
+    rows = await AnalysisResult.filter(job_id__in=job_ids).values_list("job_id")
+    return {job_id for (job_id,) in rows}
 
 
 async def find_result(job_id: str) -> AnalysisResult | None:

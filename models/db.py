@@ -14,12 +14,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import aerich
 import asyncpg
+from asyncpg.connection import LoggedQuery
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connection
 from tortoise.exceptions import DBConnectionError
 
 from models import MODULES
+from yousync.metrics import DATABASE_CONNECTIONS, DATABASE_LIMIT, QUERY_SECONDS
 from yousync.settings import Settings
 
 Result = TypeVar("Result")
@@ -80,6 +82,7 @@ def config(dsn: str, *, pool: int = 20, application: str = "yousync") -> dict[st
                     "maxsize": pool,
                     "command_timeout": 20,
                     "timeout": 5,
+                    "init": _observe_queries,
                     "server_settings": {"application_name": application, "statement_timeout": "20000"},
                 },
             }
@@ -109,10 +112,37 @@ async def connected(settings: Settings, *, pool: int = 20, application: str = "y
         config=config(settings.database_url.get_secret_value(), pool=pool, application=application),
         _enable_global_fallback=True,
     )
+    _expose_pool(connection())
     try:
         yield
     finally:
         await Tortoise.close_connections()
+
+
+def _expose_pool(client: BaseDBAsyncClient) -> None:
+    """Gauges that ask asyncpg's pool when they are read; it is not made before the first query."""
+
+    def ask(question: Callable[[asyncpg.Pool], int]) -> Callable[[], float]:
+        def answer() -> float:
+            pool: asyncpg.Pool | None = getattr(client, "_pool", None)  # Tortoise hands it out under no other name
+            return 0 if pool is None else question(pool)
+
+        return answer
+
+    DATABASE_CONNECTIONS.labels("idle").set_function(ask(lambda pool: pool.get_idle_size()))
+    DATABASE_CONNECTIONS.labels("busy").set_function(ask(lambda pool: pool.get_size() - pool.get_idle_size()))
+    DATABASE_LIMIT.set_function(ask(lambda pool: pool.get_max_size()))
+
+
+async def _observe_queries(made: asyncpg.Connection) -> None:
+    """Measure every statement on a new connection of the pool, except the one that the pool cleans it up with."""
+    cleaning = made.get_reset_query()
+
+    def observe(statement: LoggedQuery) -> None:
+        if statement.query != cleaning:
+            QUERY_SECONDS.labels("ok" if statement.exception is None else "error").observe(statement.elapsed)
+
+    made.add_query_logger(observe)
 
 
 async def upgrade(settings: Settings) -> list[str]:

@@ -39,3 +39,11 @@ async def ensure_user(email: str, *, admin: bool = False) -> User:
         user.is_admin = True
         await user.save(update_fields=["is_admin", "updated_at"])
     return user
+
+
+async def user_id_of(name: str) -> int | None:
+    """The id that `name` is, or that belongs to the e-mail it is; None for neither."""
+    if name.isascii() and name.isdigit():
+        return int(name) if int(name) < 2**31 else None
+    user = await User.get_or_none(email=name)
+    return None if user is None else user.id

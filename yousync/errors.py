@@ -3,8 +3,10 @@
     YouSyncError
     ├── BadRequest 400        MalformedBody · MalformedWebhook
     ├── Unauthenticated 401   TokenMissing · TokenInvalid · TokenExpired · WebhookTokenInvalid
+    ├── Forbidden 403         AdminOnly
     ├── NotFound 404          TokenNotFound · ScriptNotFound · JobNotFound
     ├── UploadTooSlow 408
+    ├── Conflict 409          OperationRefused
     ├── TooLarge 413          FileTooLarge · WebhookTooLarge
     ├── Unprocessable 422     ValidationFailed · EmptyAudio · NotAudio · AudioTooLong
     ├── TooManyJobs 429
@@ -42,6 +44,11 @@ class YouSyncError(Exception):
         self.retry_after = retry_after
         self.errors = errors or []
         super().__init__(self.detail)
+
+    @property
+    def in_english(self) -> str:
+        """`detail`, for those who do not read Korean."""
+        return self.title if self.detail == self.title_ko else self.detail
 
 
 class BadRequest(YouSyncError):
@@ -108,6 +115,23 @@ class WebhookTokenInvalid(Unauthenticated):
     title_ko = "웹훅 토큰이 올바르지 않습니다"
 
 
+class Forbidden(YouSyncError):
+    """Somebody we know, who may not."""
+
+    code = "forbidden"
+    status = 403
+    title = "Forbidden"
+    title_ko = "권한이 없습니다"
+
+
+class AdminOnly(Forbidden):
+    """An operator's route, and the caller is none."""
+
+    code = "admin_only"
+    title = "Operators only"
+    title_ko = "관리자만 사용할 수 있습니다"
+
+
 class NotFound(YouSyncError):
     """No such thing."""
 
@@ -148,6 +172,22 @@ class UploadTooSlow(YouSyncError):
     status = 408
     title = "Upload too slow"
     title_ko = "업로드 속도가 너무 느립니다"
+
+
+class Conflict(YouSyncError):
+    """Not as things stand."""
+
+    code = "conflict"
+    status = 409
+    title = "Conflict"
+    title_ko = "현재 상태에서는 처리할 수 없습니다"
+
+
+class OperationRefused(Conflict):
+    """An operator asked for something that the job's state does not allow; `detail` says why."""
+
+    code = "operation_refused"
+    title = "Operation refused"
 
 
 class TooLarge(YouSyncError):

@@ -48,6 +48,7 @@ LEARNER_MESSAGES: dict[str, str] = {
     "audio_too_long": "녹음이 너무 깁니다. 짧게 다시 녹음해 주세요",
     "no_speech": "목소리가 들리지 않습니다. 다시 녹음해 주세요",
     "catalogue_gone": "이 문장은 더 이상 제공되지 않습니다",
+    "cancelled": "분석이 취소되었습니다",
     "deleted": "삭제된 녹음입니다",
 }
 """What a learner reads about a failure; codes that are not here get the general message of their state."""

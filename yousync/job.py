@@ -35,6 +35,7 @@ class State(StrEnum):
     FAILED = "failed"  # permanent: trying again cannot help
     PARKED = "parked"  # a budget or deadline is spent: can be resumed
     CANCELLED = "cancelled"  # by an operator or the learner
+    CLEANING = "cleaning"  # deleted: its audio is being removed, then the record goes
 
     @property
     def final(self) -> bool:
@@ -43,6 +44,28 @@ class State(StrEnum):
 
 
 FINAL_STATES = frozenset({State.COMPLETED, State.FAILED, State.PARKED, State.CANCELLED})
+
+
+class Stage(StrEnum):
+    """The pieces of work a job goes through, each of which can be paused, held and retried by itself."""
+
+    UPLOAD = "upload"
+    SUBMIT = "submit"
+    PERSIST = "persist"
+    CLEAN = "clean"
+
+
+STAGE_OF: dict[State, Stage] = {
+    State.ACCEPTED: Stage.UPLOAD,
+    State.UPLOADING: Stage.UPLOAD,
+    State.UPLOADED: Stage.SUBMIT,
+    State.SUBMITTING: Stage.SUBMIT,
+    State.WAITING: Stage.SUBMIT,
+    State.RECEIVED: Stage.PERSIST,
+    State.PERSISTING: Stage.PERSIST,
+    State.CLEANING: Stage.CLEAN,
+}
+"""The stage an unfinished job is in, or would start next."""
 
 
 class Status(StrEnum):
@@ -86,7 +109,9 @@ class Job:
     asks: int = 0  # requests that may have reached the analysis server in this run
     asked_ms: int = 0  # when the last of them was begun, 0 when none is open
     inbox: bool = False  # a webhook body is stored
+    late: bool = False  # another result came after the end; an operator may accept it
     outcome: State | None = None  # decided, and on its way to Postgres
+    stage: str = ""  # where a job that was settled had got to
     code: str = ""  # error code of the last failure
     message: str = ""  # what the learner is told about it
     request_id: str = ""  # of the upload: the thread through everybody's logs
@@ -124,6 +149,7 @@ class View:
     message: str | None
     created_at: datetime
     version: tuple[int, int]
+    moved_ms: int = 0  # when the record got there, by Valkey's clock; 0 where there is none to say
 
     @property
     def final(self) -> bool:
@@ -143,6 +169,7 @@ PROGRESS: dict[State, int] = {
     State.FAILED: 0,
     State.PARKED: 0,
     State.CANCELLED: 0,
+    State.CLEANING: 0,
 }
 
 MESSAGES: dict[State, str] = {
@@ -157,14 +184,15 @@ MESSAGES: dict[State, str] = {
     State.FAILED: "분석에 실패했습니다",
     State.PARKED: "분석이 지연되고 있습니다. 잠시 후 다시 확인해 주세요",
     State.CANCELLED: "분석이 취소되었습니다",
+    State.CLEANING: "삭제된 녹음입니다",
 }
 
 
 def public_status(state: State) -> Status:
-    """The client's word for a state: parked and cancelled jobs are `failed`, with a message of their own."""
+    """The client's word for a state: what will bring no result is `failed`, with a message of its own."""
     if state is State.COMPLETED:
         return Status.COMPLETED
-    return Status.FAILED if state.final else Status.PROCESSING
+    return Status.FAILED if state.final or state is State.CLEANING else Status.PROCESSING
 
 
 def new_job_id(kind: Kind) -> str:

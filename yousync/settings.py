@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     aws_region: str = "ap-northeast-2"
     s3_bucket_name: str
     aws_endpoint_url_s3: str | None = None
+    s3_public_endpoint_url: str | None = None
     target_server_url: str
     script_target_server_url: str | None = None
     webhook_url: str
@@ -72,8 +73,15 @@ class Settings(BaseSettings):
     analysis_asks: int = Field(3, gt=0)
     analysis_max_in_flight: int = Field(32, gt=0)
     analysis_idempotent: bool = False
+    breaker_jobs: int = Field(3, gt=0)
     max_webhook_bytes: int = Field(2 * 2**20, gt=0)
     ended_record_seconds: int = Field(3600, gt=0)
+    retain_completed_days: float = Field(0.0, ge=0)
+    retain_failed_days: float = Field(30.0, ge=0)
+    retain_parked_days: float = Field(30.0, ge=0)
+    retain_cancelled_days: float = Field(30.0, ge=0)
+    retain_history_days: float = Field(90.0, ge=0)
+    anonymous_result_hours: float = Field(24.0, ge=0)
     drain_seconds: float = Field(5.0, gt=0)
     valkey_durability: Literal["strict", "acknowledged"] = "strict"
 
@@ -83,6 +91,10 @@ class Settings(BaseSettings):
     allowed_origins: CommaList = []
     access_token_hours: float = Field(12.0, gt=0)
     sse_keepalive_seconds: float = Field(15.0, gt=0)
+
+    # --- metrics -----------------------------------------------------------------------------------
+    metrics_port: int = Field(0, ge=0, le=65535)
+    metrics_token: SecretStr | None = None
 
     # --- logs --------------------------------------------------------------------------------------
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -117,6 +129,14 @@ class Settings(BaseSettings):
         """RFC 7518 section 3.2: an HS256 key is at least as long as its hash."""
         if len(value.get_secret_value().encode()) < 32:
             raise ValueError("must be at least 32 bytes")
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        """Nobody is let in by an empty variable."""
+        if value is not None and len(value.get_secret_value()) < 16:
+            raise ValueError("must be at least 16 characters")
         return value
 
     @field_validator("webhook_token_keys")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Literal
 
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
+from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from yousync.failpoints import failpoints
 from yousync.failures import Down, Transient
+from yousync.metrics import STORAGE_SECONDS, timed
 from yousync.settings import Settings
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
+
+Style = Literal["auto", "path", "virtual"]
 
 CONTENT_TYPES = {
     "webm": "audio/webm",
@@ -26,16 +30,20 @@ CONTENT_TYPES = {
     "mp3": "audio/mpeg",
     "flac": "audio/flac",
 }
+LINK_SECONDS: Final = 900
+"""How long a link to an object opens it; whoever holds the link may."""
 
 
 class Storage:
     """One bucket. Every method raises Down when S3 is away and Transient when it refuses."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: S3Client, bucket: str, *, signer: S3Client) -> None:
         self._client = client
+        self._signer = signer  # knows S3 by the address that browsers use; it signs and sends nothing
         self.bucket = bucket
 
     @failpoints("storage.put")
+    @timed(STORAGE_SECONDS, "put")
     async def put(self, key: str, body: bytes, *, container: str) -> None:
         """Store `body` under `key`; the same bytes again change nothing."""
         with _translated():
@@ -47,6 +55,7 @@ class Storage:
             )
 
     @failpoints("storage.size")
+    @timed(STORAGE_SECONDS, "size")
     async def size(self, key: str) -> int | None:
         """How many bytes lie under `key`, None when nothing does."""
         with _translated():
@@ -57,6 +66,29 @@ class Storage:
                     return None
                 raise
             return int(found["ContentLength"])
+
+    async def presigned(self, key: str) -> str:
+        """A link that fetches what lies under `key` for the next LINK_SECONDS, whether or not anything does.
+
+        It is made without asking S3, so it is there while S3 is not.
+        """
+        return await self._signer.generate_presigned_url(
+            "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=LINK_SECONDS
+        )
+
+    @failpoints("storage.delete")
+    async def delete(self, key: str) -> None:
+        """Remove what lies under `key`; nothing happens when nothing does."""
+        with _translated():
+            await self._client.delete_object(Bucket=self.bucket, Key=key)
+
+    async def pages(self, prefixes: Iterable[str]) -> AsyncIterator[list[tuple[str, datetime]]]:
+        """Everything under these prefixes: keys and when they were written, a page at a time."""
+        for prefix in prefixes:
+            with _translated():
+                paginator = self._client.get_paginator("list_objects_v2")
+                async for page in paginator.paginate(Bucket=self.bucket, Prefix=prefix):
+                    yield [(found["Key"], found["LastModified"]) for found in page.get("Contents", [])]
 
     def uri(self, key: str) -> str:
         """The `s3://` form that analysis servers take."""
@@ -83,14 +115,23 @@ class _translated:  # noqa: N801  # reads as a statement: `with _translated():`
 @asynccontextmanager
 async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     """The bucket of these settings; opening does not touch the network."""
-    options: dict[str, Any] = {
-        "region_name": settings.aws_region,
-        "aws_access_key_id": settings.aws_access_key_id.get_secret_value(),
-        "aws_secret_access_key": settings.aws_secret_access_key.get_secret_value(),
-    }
+    session, inside = get_session(), settings.aws_endpoint_url_s3
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(_client(session, settings, inside, style="path" if inside else "auto"))
+        signer, public = client, settings.s3_public_endpoint_url or inside
+        if public is None or public != inside:
+            # Left to itself botocore signs for Amazon's global name, which other regions redirect and so break.
+            style: Style = "path" if public else "virtual"
+            signer = await stack.enter_async_context(_client(session, settings, public, style=style))
+        yield Storage(client, settings.s3_bucket_name, signer=signer)
+
+
+def _client(
+    session: AioSession, settings: Settings, endpoint: str | None, *, style: Style
+) -> AbstractAsyncContextManager[S3Client]:
     config = AioConfig(
         signature_version="s3v4",
-        s3={"addressing_style": "path"} if settings.aws_endpoint_url_s3 else {},
+        s3={"addressing_style": style},
         connect_timeout=3,
         read_timeout=20,
         retries={"max_attempts": 1, "mode": "standard"},
@@ -98,8 +139,11 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(
-            get_session().create_client("s3", endpoint_url=settings.aws_endpoint_url_s3, config=config, **options)
-        )
-        yield Storage(client, settings.s3_bucket_name)
+    return session.create_client(
+        "s3",
+        endpoint_url=endpoint,
+        config=config,
+        region_name=settings.aws_region,
+        aws_access_key_id=settings.aws_access_key_id.get_secret_value(),
+        aws_secret_access_key=settings.aws_secret_access_key.get_secret_value(),
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from tortoise.exceptions import IntegrityError
 
 from jobs.deps import Deps
-from jobs.outcomes import Concluded
+from jobs.outcomes import Concluded, Deleted
 from jobs.pipeline import Move
 from jobs.results import conclusion_of, off_the_loop
 from models.analysis_result import Conclusion, record_conclusion
@@ -16,7 +16,7 @@ from yousync.failures import Transient
 from yousync.job import Job, State
 
 
-async def persist(deps: Deps, job: Job) -> Concluded:
+async def persist(deps: Deps, job: Job) -> Concluded | Deleted:
     """Write how this run ends: as decided earlier, or as the result that came says.
 
     The row's answer holds: where it already tells of this run's end, or of a newer run, that stands.
@@ -29,15 +29,15 @@ async def persist(deps: Deps, job: Job) -> Concluded:
         state = await record_conclusion(job, conclusion, version=version, history=history)
     except IntegrityError:
         # Its token, script or user was deleted meanwhile, and every row of theirs with it.
-        return Concluded(State.FAILED, "catalogue_gone")
+        return Deleted("catalogue_gone")
     if state is None:
-        return Concluded(State.CANCELLED, "deleted")
+        return Deleted("deleted")
     return Concluded(state, conclusion.code)
 
 
 async def _conclusion(deps: Deps, job: Job) -> Conclusion:
     if job.outcome is not None:
-        return Conclusion(state=job.outcome, code=job.code, message=job.message)
+        return Conclusion(state=job.outcome, code=job.code, message=job.message, stage=job.stage)
     body = await deps.store.inbox(job.id)
     if body is None:
         raise Transient("result_lost", "the record says there is a result, and there is none")

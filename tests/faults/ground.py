@@ -24,7 +24,9 @@ from yousync.local.program import answers
 from yousync.local.stack import Stack
 from yousync.settings import Settings
 
-PERMANENT = {"yousync:deployment", "yousync:incarnation", "yousync:seq", "yousync:staged_bytes"}
+PERMANENT = {
+    f"yousync:{name}" for name in ("deployment", "incarnation", "server", "seq", "served", "staged_bytes")
+}
 """All that Valkey may hold for ever once no job is under way."""
 TRIES = 3
 """How often frontends send the same bytes."""

@@ -56,9 +56,9 @@ SCENARIOS = (
     Scenario(name="straight", behaviour={"mode": "normal", "delay_s": 0.2}),
     Scenario(name="early", behaviour={"mode": "early"}, nouns=("record.deliver", "webhook.deliver", *_ASKING)),
     Scenario(name="inline", behaviour={"mode": "inline"}, nouns=("record.deliver", *_ASKING)),
-    Scenario(name="busy", behaviour={"mode": "http_503", "count": 1}, nouns=("record.refused", "record.hold")),
+    Scenario(name="busy", behaviour={"mode": "http_503", "count": 1}, nouns=("record.refused", "record.stumble")),
     Scenario(
-        name="error", behaviour={"mode": "http_500", "count": 1}, retries=1, nouns=("record.refused", "record.retry")
+        name="error", behaviour={"mode": "http_500", "count": 1}, retries=1, nouns=("record.refused", "record.stumble")
     ),
     Scenario(
         name="rejected",

@@ -15,7 +15,8 @@ from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity
 from jobs.pipeline import Move, legal
-from jobs.store import Fenced, Store
+from jobs.script import Fenced
+from jobs.store import Store
 from jobs.worker import working
 from models.analysis_result import AnalysisResult
 from models.token import Token

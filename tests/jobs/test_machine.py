@@ -27,7 +27,8 @@ from redis.asyncio import Redis
 from typing_extensions import override
 
 from jobs.pipeline import MOVES, Move, legal
-from jobs.store import Due, Fenced, Store
+from jobs.script import Fenced
+from jobs.store import Due, Store
 from tests.jobs.conftest import a_job
 from tests.valkey_command import command
 from yousync.job import Job, State

@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from jobs.deps import Deps
-from jobs.pipeline import CONCLUSIONS, MOVES, Move, legal
-from jobs.store import Fenced
+from jobs.pipeline import CHOICES, ENTRIES, MOVES, Move, legal
+from jobs.script import Fenced
 from tests.jobs.conftest import a_job
 from tests.valkey_command import command
 from yousync.job import MESSAGES, PROGRESS, Job, State, public_status
@@ -24,41 +24,54 @@ STRAIGHT = [
     (Move.CLAIM, State.RECEIVED, State.PERSISTING),
     (Move.CONCLUDE, State.PERSISTING, State.COMPLETED),
 ]
-WORKER_MOVES = [move for move in MOVES if move not in {Move.CLAIM, Move.DELIVER, Move.KEEP}]
+OPERATORS = {Move.RESTART, Move.CANCEL, Move.ACCEPT_LATE, Move.ERASE}
+WORKER_MOVES = [move for move in MOVES if move not in {Move.CLAIM, Move.DELIVER, Move.KEEP, Move.LATE, *OPERATORS}]
+
+
+def steps() -> list[tuple[Move, State, State]]:
+    """Every legal step from a state to a state."""
+    table = itertools.product(Move, State, State)
+    return [(move, source, target) for move, source, target in table if legal(move, source, target)]
 
 
 def test_the_straight_path_is_legal() -> None:
     assert all(legal(*step) for step in STRAIGHT)
 
 
-def test_ended_jobs_are_left_only_by_a_late_result_of_a_parked_one() -> None:
-    ways_out = [(move, source) for move, targets in MOVES.items() for source in targets if source.final]
-    assert ways_out == [(Move.DELIVER, State.PARKED)]
+def test_ended_jobs_are_left_only_by_operators_and_by_a_late_result_of_a_parked_one() -> None:
+    ways_out = {(move, source) for move, source, target in steps() if source.final and not target.final}
+    by_itself = {(move, source) for move, source in ways_out if move not in OPERATORS}
+    assert by_itself == {(Move.DELIVER, State.PARKED)}
 
 
 def test_every_way_to_an_end_leads_through_postgres() -> None:
-    for move, targets in MOVES.items():
-        assert not any(target.final for target in targets.values()), move
-    assert {state for state in State if state.final} == CONCLUSIONS
+    ends = {(move, source) for move, source, target in steps() if target.final and not source.final}
+    assert {move for move, _ in ends} == {Move.CONCLUDE, Move.HEAL}, "both tell of an end that Postgres has"
+    assert {source for move, source in ends if move is Move.CONCLUDE} == {State.PERSISTING}
 
 
-def test_every_state_can_reach_an_end() -> None:
-    reached = {State.PERSISTING}
-    while True:
-        more = {
-            source for targets in MOVES.values() for source, target in targets.items() if target in reached
-        } | reached
-        if more == reached:
-            break
-        reached = more
-    assert reached >= {state for state in State if not state.final}
+def test_every_state_can_reach_an_end_by_work_alone() -> None:
+    work = [step for step in steps() if step[0] not in {Move.HEAL, *OPERATORS}]
+    reached = {state for state in State if state.final}
+    while more := {source for _, source, target in work if target in reached} - reached:
+        reached |= more
+    assert reached == set(State) - {State.CLEANING}
+
+
+def test_a_deleted_recording_never_comes_back() -> None:
+    assert {target for _, source, target in steps() if source is State.CLEANING} == {State.CLEANING}
+
+
+def test_records_come_to_be_in_few_ways() -> None:
+    assert {move for move in Move for state in State if legal(move, None, state)} == set(ENTRIES)
+    assert not MOVES.keys() & CHOICES.keys()
 
 
 def test_clients_have_words_for_every_state() -> None:
     for state in State:
         assert MESSAGES[state]
         assert 0 <= PROGRESS[state] <= 100
-        assert (public_status(state) != "processing") == state.final
+        assert (public_status(state) != "processing") == (state.final or state is State.CLEANING)
 
 
 async def held_in(deps: Deps, state: State) -> Job:

@@ -13,8 +13,10 @@ from arq.jobs import deserialize_job_raw
 from redis.asyncio import Redis
 
 from jobs.deps import Deps
+from jobs.keys import QUEUE
 from jobs.pipeline import Move
-from jobs.store import ACTOR, QUEUE, Due, Fenced, Store, dispatched, dumps, loads
+from jobs.script import ACTOR, Fenced, dumps, loads
+from jobs.store import Due, Store, dispatched
 from tests.jobs.conftest import a_job
 from tests.valkey_command import command
 from yousync.errors import StagingFull, TooManyJobs
@@ -292,10 +294,20 @@ class TestDelivering:
         assert after is not None
         assert (after.state, after.run, after.outcome) == (State.RECEIVED, 2, None)
 
-    async def test_a_result_that_comes_while_the_job_fails_does_not(self, emptied: Deps) -> None:
+    async def test_a_result_that_comes_while_the_job_fails_or_after_is_kept_for_an_operator(
+        self, emptied: Deps
+    ) -> None:
         job = await claimed(emptied, await waiting(emptied))
-        await emptied.store.move(job, Move.SETTLE, keep_claim=True, outcome=State.FAILED, code="analysis_rejected")
-        assert await emptied.store.deliver(job.id, b"{}") == "duplicate"
+        job = await emptied.store.move(job, Move.SETTLE, keep_claim=True, outcome=State.FAILED, code="analysis_failed")
+        assert await emptied.store.deliver(job.id, b'{"n":1}') == "late"
+        await emptied.store.conclude(job, State.FAILED, code="analysis_failed")
+        assert await emptied.store.deliver(job.id, b'{"n":1}') == "duplicate"
+        assert await emptied.store.deliver(job.id, b'{"n":2}') == "late"
+        after = await emptied.store.read(job.id)
+        assert after is not None
+        assert (after.state, after.late) == (State.FAILED, True)
+        assert (await emptied.store.events(job.id))[-1].move == Move.LATE
+        assert 0 < await emptied.valkey.ttl(f"yousync:late:{job.id}") <= emptied.settings.ended_record_seconds
 
     async def test_nobody_knows_the_job(self, emptied: Deps) -> None:
         assert await emptied.store.deliver("0" * 32, b"{}") == "unknown"
@@ -315,7 +327,7 @@ class TestEnding:
             for key in set(await emptied.valkey.keys()) - before
             if await emptied.valkey.ttl(key) == -1 and key != QUEUE.encode()
         }
-        assert forever <= {b"yousync:seq", b"yousync:staged_bytes"}
+        assert forever <= {b"yousync:seq", b"yousync:served", b"yousync:staged_bytes"}
         assert await emptied.valkey.get("yousync:staged_bytes") == b"0"
 
     async def test_the_log_is_a_path_without_gaps(self, emptied: Deps) -> None:

@@ -15,7 +15,7 @@ from jobs.changes import Changes, open_changes
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity
-from jobs.store import WAKE
+from jobs.keys import WAKE
 from jobs.worker import working
 from tests.jobs.conftest import Accept
 from tests.jobs.test_actors import ended

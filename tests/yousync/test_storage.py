@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
+import aiohttp
 import pytest
 
 from yousync.failures import Down, Transient
@@ -35,3 +38,29 @@ async def test_a_refusal_is_not_an_absence(settings: Settings) -> None:
             await storage.put("a", b"x", container="wav")
         with pytest.raises(Transient):
             await storage.size("a")
+
+
+async def test_a_link_opens_one_object_for_whoever_holds_it(settings: Settings) -> None:
+    async with open_storage(settings) as storage, aiohttp.ClientSession() as session:
+        await storage.put("audio/한글 name.wav", b"RIFF", container="wav")
+        link = await storage.presigned("audio/한글 name.wav")
+        async with session.get(link) as reply:
+            assert (reply.status, await reply.read()) == (200, b"RIFF")
+        for other in (link.replace("name", "nam"), link.replace("Expires=900", "Expires=9000"), link.split("?")[0]):
+            async with session.get(other) as reply:
+                assert reply.status in {400, 403}, other
+
+
+async def test_a_link_names_the_address_that_browsers_reach(settings: Settings) -> None:
+    async def link(**changes: str | None) -> str:
+        async with open_storage(settings.model_copy(update=changes)) as storage:
+            address = urlsplit(await storage.presigned("a.wav"))
+            return f"{address.scheme}://{address.netloc}{address.path}"
+
+    bucket = settings.s3_bucket_name
+    public = "https://audio.example.com"
+    assert await link() == f"{settings.aws_endpoint_url_s3}/{bucket}/a.wav"
+    assert await link(s3_public_endpoint_url=public) == f"{public}/{bucket}/a.wav"
+    assert await link(aws_endpoint_url_s3=None, s3_public_endpoint_url=public) == f"{public}/{bucket}/a.wav"
+    amazon = f"https://{bucket}.s3.{settings.aws_region}.amazonaws.com/a.wav"
+    assert await link(aws_endpoint_url_s3=None) == amazon

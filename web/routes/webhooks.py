@@ -80,5 +80,6 @@ async def _deliver(request: web.Request, query: WebhookQuery) -> str | None:
 _MESSAGES = {
     Delivery.KEPT: "결과를 보관했습니다",
     Delivery.DUPLICATE: "이미 처리된 작업입니다",
+    Delivery.LATE: "작업이 이미 끝났습니다",
     Delivery.DROPPED: "기다리는 작업이 없습니다",
 }

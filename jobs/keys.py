@@ -1,0 +1,47 @@
+"""The names of all that we keep in Valkey; the scripts in lua/ derive the same ones."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PREFIX: Final = "yousync:"
+QUEUE: Final = PREFIX + "queue"
+HEALTH: Final = QUEUE + ":health-check"  # arq's name for it; here it says that some worker lives
+WAKE: Final = PREFIX + "wake"
+CHANGED: Final = PREFIX + "changed:"
+DEPLOYMENT: Final = PREFIX + "deployment"
+INCARNATION: Final = PREFIX + "incarnation"
+SERVER: Final = PREFIX + "server"  # the run of the Valkey server whose records were last held against their rows
+WORKER: Final = PREFIX + "worker:"
+PROBE: Final = PREFIX + "probe"
+ONCE: Final = PREFIX + "once:"
+
+
+def job(job_id: str) -> str:
+    """A job's record: a hash."""
+    return f"{PREFIX}job:{job_id}"
+
+
+def events(job_id: str) -> str:
+    """Its log: a stream whose entries are numbered by version."""
+    return f"{PREFIX}events:{job_id}"
+
+
+def inbox(job_id: str) -> str:
+    """The result that came for it, as it came."""
+    return f"{PREFIX}inbox:{job_id}"
+
+
+def audio(job_id: str) -> str:
+    """Its staged audio."""
+    return f"{PREFIX}audio:{job_id}"
+
+
+def state(name: str) -> str:
+    """The ids of all jobs in a state: a sorted set by the time they got there."""
+    return f"{PREFIX}state:{name}"
+
+
+def changed(job_id: str) -> str:
+    """The channel where its changes are hinted at; the message is its version."""
+    return CHANGED + job_id

@@ -1,0 +1,144 @@
+"""What operators may do: let a job go on, end it, delete it, shut a stage. Each is an event with who and why."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jobs.deps import Deps
+from jobs.encoding import fields_of, job_of_reply
+from jobs.identity import Identity
+from jobs.pipeline import CHOICES, MOVES, RESTARTS, Move
+from jobs.presence import WorkerInfo, workers
+from jobs.reconciler import job_of_row
+from jobs.records import Gate, Stats
+from models.analysis_result import AnalysisResult, find_result
+from models.deletion import bury
+from yousync.errors import JobNotFound, OperationRefused
+from yousync.failures import LEARNER_MESSAGES
+from yousync.job import Job, Stage, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class By:
+    """An operator and their reason, kept in the event log."""
+
+    who: str
+    why: str
+
+    def event(self, **fields: Any) -> dict[str, Any]:
+        """An event of theirs."""
+        return {"actor": self.who, "cause": self.why} | fields
+
+
+class Ops:
+    """Raises JobNotFound, OperationRefused; what is down raises its own errors, and then nothing was done."""
+
+    def __init__(self, deps: Deps, identity: Identity) -> None:
+        self._deps = deps
+        self._store = deps.store
+        self._identity = identity
+
+    async def restart(self, job_id: str, *, stage: Stage | None, by: By) -> Job:
+        """Let an ended job go on from `stage`, by default the one it had got to, as a new run with new budgets.
+
+        A completed job is done again only where a stage is named. Its row keeps saying how the earlier run
+        ended until the new one has.
+        """
+        row = await self._row(job_id)
+        job = await self._store.read(job_id)
+        if job is None and not State(row.state).final:
+            raise OperationRefused("its record is lost; the reconciler takes care of it within a minute")
+        job = job or job_of_row(row, self._identity)
+        if stage is None:
+            if row.state == State.COMPLETED:
+                raise OperationRefused("completed: name the stage to do again")
+            stage = Stage(row.stage) if row.stage in RESTARTS else Stage.SUBMIT
+        if stage not in RESTARTS:
+            raise OperationRefused(f"no job starts with {stage}")
+        job = await self._with_audio(job, stage)
+        sources = dict.fromkeys(CHOICES[Move.RESTART][0], True)
+        return await self._moved(
+            job_id,
+            Move.RESTART,
+            by.event(),
+            target=RESTARTS[stage],
+            sources=sources,
+            fields=fields_of(job),
+            version=max(job.version, row.version),
+            run=row.run,
+        )
+
+    async def cancel(self, job_id: str, *, by: By) -> Job:
+        """End an unfinished or parked job; a worker that is at it loses its claim."""
+        await self._row(job_id)
+        message = LEARNER_MESSAGES["cancelled"]
+        return await self._moved(job_id, Move.CANCEL, by.event(code="cancelled"), message=message)
+
+    async def accept_late(self, job_id: str, *, by: By) -> Job:
+        """Take the result that came after the end for the job's own, as a new run."""
+        await self._row(job_id)
+        return await self._moved(job_id, Move.ACCEPT_LATE, by.event())
+
+    async def delete(self, job_id: str, *, by: By) -> None:
+        """Delete a result for good, and its recording; a job that is running ends."""
+        row = await self._row(job_id)
+        await bury(job_id)
+        job = await self._store.read(job_id) or job_of_row(row, self._identity)
+        await self._store.erase(job, code="deleted", actor=by.who, cause=by.why)
+
+    async def pause(self, stages: Collection[Stage], *, by: By) -> None:
+        """Let no job start these stages; those that are at it finish. Uploads go on being accepted."""
+        await self._store.script.run("pause", names=list(stages), who=by.who, why=by.why)
+
+    async def resume(self, stages: Collection[Stage]) -> None:
+        """Open these stages again; whoever stands in line goes on."""
+        await self._store.script.run("resume", names=list(stages))
+
+    async def stats(self) -> Stats:
+        """How things stand."""
+        return await self._store.stats()
+
+    async def gates(self) -> list[Gate]:
+        """The way into each stage."""
+        return (await self._store.stats()).gates
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Every process that works on jobs."""
+        return await workers(self._deps.valkey)
+
+    async def _row(self, job_id: str) -> AnalysisResult:
+        row = await find_result(job_id)
+        if row is None:
+            raise JobNotFound
+        return row
+
+    async def _with_audio(self, job: Job, stage: Stage) -> Job:
+        """The job, its size filled in where only S3 knows it. Raises OperationRefused when the audio is nowhere."""
+        if stage is Stage.PERSIST or (stage is Stage.UPLOAD and await self._store.staged(job.id) is not None):
+            return job
+        size = await self._deps.storage.size(job.s3_key)
+        if size is None:
+            raise OperationRefused(f"its audio is not in S3, so it cannot start with {stage}")
+        return replace(job, size=size)
+
+    async def _moved(self, job_id: str, move: Move, event: dict[str, Any], **arguments: Any) -> Job:
+        reply = await self._store.script.run(
+            move.value,
+            id=job_id,
+            op=secrets.token_hex(8),
+            move=move,
+            event=event,
+            targets=MOVES.get(move),
+            **arguments,
+        )
+        match reply[0]:
+            case b"moved":
+                return job_of_reply(reply[1])
+            case b"no_result":
+                raise OperationRefused("no result is kept that it could go on with")
+            case _:
+                state = reply[1].decode() or "over: its record is gone"
+                raise OperationRefused(f"the job is {state}")

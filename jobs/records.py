@@ -1,0 +1,120 @@
+"""Reading what lies in Valkey: records, their logs, what came for them, and how things stand as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from jobs import keys
+from jobs.encoding import event_of, job_of
+from jobs.script import Script
+from yousync.failpoints import failpoints
+from yousync.job import Event, Job, Stage, State
+from yousync.settings import Settings
+
+_MANY = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The way into a stage: shut by an operator (`paused`), by its breaker (until `open_until_ms`), or open."""
+
+    stage: Stage
+    paused: bool
+    who: str  # paused it
+    why: str
+    since_ms: int
+    open_until_ms: int  # the breaker lets the next job try then; 0 while the stage works
+    code: str  # of the failure that opened the breaker
+    downs: int  # jobs in a row that failed here as others would too
+    held: int  # jobs standing in line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """All that lies in Valkey, counted. Times are milliseconds since 1970 on Valkey's clock."""
+
+    now_ms: int
+    states: dict[State, int]
+    oldest_ms: dict[State, int]  # when the job that is longest in a state got there; only states with jobs
+    queued: int  # handed to arq and not finished
+    due: int  # on the clock
+    running: int  # leases held
+    staged_bytes: int
+    gates: list[Gate]
+
+
+class Records:
+    """Raises yousync.valkey.VALKEY_DOWN errors when Valkey is away."""
+
+    def __init__(self, valkey: Redis, settings: Settings) -> None:
+        self._valkey = valkey
+        self._settings = settings
+        self.script = Script(valkey, settings)
+        self._run = self.script.run
+
+    async def read(self, job_id: str) -> Job | None:
+        """The record of a job as it stands."""
+        found: dict[bytes, bytes] = await self._valkey.execute_command(  # type: ignore[no-untyped-call]  # typed as sync in redis-py 5.3
+            "HGETALL", keys.job(job_id)
+        )
+        return job_of(found) if found.get(b"state") else None
+
+    async def read_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        """The records that exist of these jobs."""
+        found: dict[str, Job] = {}
+        for start in range(0, len(job_ids), _MANY):
+            async with self._valkey.pipeline(transaction=False) as pipeline:
+                for job_id in job_ids[start : start + _MANY]:
+                    pipeline.hgetall(keys.job(job_id))
+                for fields in await pipeline.execute():
+                    if fields.get(b"state"):
+                        job = job_of(fields)
+                        found[job.id] = job
+        return found
+
+    async def ids(self, state: State, *, start: int = 0, limit: int = 500, newest: bool = False) -> list[str]:
+        """Ids of the jobs in a state, by the time they got there."""
+        names: list[bytes] = await self._valkey.zrange(keys.state(state), start, start + limit - 1, desc=newest)
+        return [name.decode() for name in names]
+
+    @failpoints("inbox.read")
+    async def inbox(self, job_id: str) -> bytes | None:
+        """The body of the result that came for this job."""
+        value = await self._valkey.get(keys.inbox(job_id))
+        return bytes(value) if value is not None else None
+
+    @failpoints("events.read")
+    async def events(self, job_id: str) -> list[Event]:
+        """The log of a job, oldest first."""
+        return [event_of(entry, found) for entry, found in await self._valkey.xrange(keys.events(job_id))]
+
+    async def stats(self) -> Stats:
+        """How things stand."""
+        states, stages, (now_ms, queued, due, running, staged) = await self._run("stats", states=list(State))
+        return Stats(
+            now_ms=int(now_ms),
+            states={State(name.decode()): int(jobs) for name, jobs, _ in states},
+            oldest_ms={State(name.decode()): int(oldest) for name, jobs, oldest in states if jobs},
+            queued=int(queued),
+            due=int(due),
+            running=int(running),
+            staged_bytes=int(staged),
+            gates=[_gate(*line) for line in stages],
+        )
+
+
+def _gate(stage: bytes, who: bytes, why: bytes, since: bytes, until: bytes, code: bytes, downs: int, held: int) -> Gate:
+    return Gate(
+        stage=Stage(stage.decode()),
+        paused=int(since) > 0,
+        who=who.decode(),
+        why=why.decode(),
+        since_ms=int(since),
+        open_until_ms=int(until),
+        code=code.decode(),
+        downs=downs,
+        held=held,
+    )

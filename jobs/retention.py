@@ -1,0 +1,97 @@
+"""How long things are kept: results by how they ended, logs, tombstones, and audio that belongs to nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from jobs import keys
+from jobs.deps import Deps
+from jobs.identity import Identity
+from jobs.ops import By, Ops
+from jobs.reconciler import job_of_row
+from models.analysis_result import known_jobs
+from models.deletion import drop_histories, drop_tombstones, expired, uncleaned
+from yousync.errors import JobNotFound
+from yousync.job import State, is_job_id
+
+log = structlog.get_logger(__name__)
+
+EVERY_SECONDS: Final = 60.0
+ORPHANS_EVERY_SECONDS: Final = 86_400
+_BATCH: Final = 500
+_CLEANING_GRACE: Final = timedelta(minutes=2)  # a deletion this young is still on its way by itself
+_TOMBSTONE: Final = timedelta(days=7)  # longer than anything that could write a row back
+_ORPHAN_AGE: Final = timedelta(days=1)
+_BY: Final = By(who="retention", why="kept long enough")
+
+
+async def retain_forever(deps: Deps, identity: Identity) -> None:
+    """Remove now and each minute what is no longer kept. Ends by raising when something it needs is away."""
+    while True:
+        await retain(deps, identity)
+        if await deps.valkey.set(f"{keys.ONCE}orphans", b"", nx=True, ex=ORPHANS_EVERY_SECONDS):
+            await remove_orphans(deps)
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+async def retain(deps: Deps, identity: Identity) -> int:
+    """One round: expired results become tombstones whose audio is cleaned; how many things were removed."""
+    settings = deps.settings
+    ops = Ops(deps, identity)
+    now = datetime.now(UTC)
+    days = {
+        State.COMPLETED: settings.retain_completed_days,
+        State.FAILED: settings.retain_failed_days,
+        State.PARKED: settings.retain_parked_days,
+        State.CANCELLED: settings.retain_cancelled_days,
+    }
+    ended = await expired(days=days, anonymous_hours=settings.anonymous_result_hours, limit=_BATCH)
+    removed = 0
+    live = await deps.store.read_many(ended)
+    for job_id in ended:
+        if job_id in live and not live[job_id].state.final:
+            continue  # an operator lets it run again
+        try:
+            await ops.delete(job_id, by=_BY)
+        except JobNotFound:
+            continue  # somebody else was quicker
+        removed += 1
+    for row in await uncleaned(before=now - _CLEANING_GRACE, limit=_BATCH):
+        await deps.store.erase(job_of_row(row, identity), code="deleted", actor=_BY.who)
+        removed += 1
+    removed += await drop_tombstones(before=now - _TOMBSTONE)
+    if settings.retain_history_days:
+        before = now - timedelta(days=settings.retain_history_days)
+        removed += await drop_histories(before=before, limit=_BATCH)
+    if removed:
+        log.info("retention", removed=removed)
+    return removed
+
+
+async def remove_orphans(deps: Deps, *, older_than: timedelta = _ORPHAN_AGE) -> int:
+    """Remove audio whose job has neither row nor record: its clip or learner was deleted; how many objects.
+
+    Only objects that carry the id of a job of ours in their name are looked at, and only old ones.
+    """
+    removed = 0
+    async for page in deps.storage.pages(("audio/", "user_audio/")):
+        before = datetime.now(UTC) - older_than
+        named = {_job_id(key): key for key, modified in page if modified < before and _job_id(key)}
+        gone = named.keys() - await known_jobs(list(named))
+        gone -= (await deps.store.read_many(list(gone))).keys()
+        for job_id in gone:
+            await deps.storage.delete(named[job_id])
+            removed += 1
+    if removed:
+        log.info("orphans_removed", objects=removed)
+    return removed
+
+
+def _job_id(key: str) -> str:
+    """The job id in a key such as audio/<job id>.wav; empty for any other."""
+    name = key.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    return name if is_job_id(name) else ""

@@ -1,0 +1,63 @@
+"""The script that moves records: the files of lua/ as one, and how a command of it is sent."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from arq.jobs import serialize_job
+from redis.asyncio import Redis
+
+from jobs import keys
+from yousync.failpoints import failpoint
+from yousync.job import PROGRESS, STAGE_OF, Stage
+from yousync.settings import Settings
+from yousync.valkey import PROCESS_ID, writing
+
+ACTOR: Final = "advance"
+DISPATCH_LEASES: Final = 2  # a hand-over that leads to no claim within so many leases is made again
+_FILES: Final = ("base", "lines", "record", "operators", "clock")
+
+dumps = orjson.dumps
+loads = orjson.loads
+
+
+class Fenced(Exception):
+    """The claim this write was made under is no longer ours: somebody else has the job, or it moved on."""
+
+
+class Script:
+    """Runs commands; raises yousync.valkey.VALKEY_DOWN errors when Valkey is away."""
+
+    def __init__(self, valkey: Redis, settings: Settings) -> None:
+        folder = Path(__file__).parent / "lua"
+        self._script = valkey.register_script("\n".join((folder / f"{name}.lua").read_text() for name in _FILES))
+        self._always = {
+            "actor": PROCESS_ID,
+            "dispatch_ms": round(DISPATCH_LEASES * settings.lease_seconds * 1000),
+            "progress": PROGRESS,
+            "stages": STAGE_OF,
+            "names": list(Stage),
+            "in_flight_limit": settings.analysis_max_in_flight,
+        }
+
+    async def run(self, command: str, body: bytes = b"", **arguments: Any) -> list[Any]:
+        """One command, sent again once by the client when the connection breaks; None is an argument left out."""
+        payload = serialize_job(ACTOR, (), {}, None, int(time.time() * 1000), serializer=dumps)
+        given = {name: value for name, value in arguments.items() if value is not None}
+        text = dumps(self._always | {"payload": payload.decode()} | given, option=orjson.OPT_NON_STR_KEYS)
+        point = f"record.{arguments.get('move', command)}"
+        failpoint(f"{point}.before")
+        with writing():
+            reply: list[Any] = await self._script(keys=[keys.PREFIX], args=[command, text, body])
+        failpoint(f"{point}.after")
+        return reply
+
+
+def checked(reply: list[Any]) -> list[Any]:
+    """The reply to a command made under a claim. Raises Fenced when that claim does not hold any more."""
+    if reply[0] in {b"fenced", b"illegal"}:
+        raise Fenced
+    return reply

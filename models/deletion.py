@@ -1,0 +1,67 @@
+"""Deleting results: a tombstone first, the audio after it, the row last; and how long things are kept at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from tortoise.queryset import QuerySet
+
+from models.analysis_result import AnalysisResult
+from models.db import connection
+from yousync.failpoints import failpoints
+from yousync.job import State, Status
+
+_BURY = """
+UPDATE analysis_results SET deleted_at = coalesce(deleted_at, now()), updated_at = now(), result = NULL,
+    overall_score = NULL, history = NULL, message = NULL, status = $2
+WHERE job_id = $1
+"""
+
+
+@failpoints("row.bury")
+async def bury(job_id: str) -> AnalysisResult | None:
+    """Turn the row into a tombstone: nothing a learner said or got is left in it. None when there is no row."""
+    await connection().execute_query(_BURY, [job_id, Status.FAILED.value])
+    return await AnalysisResult.get_or_none(job_id=job_id)
+
+
+@failpoints("row.cleaned")
+async def record_cleaned(job_id: str) -> None:
+    """Note that a deleted job's audio is gone."""
+    await AnalysisResult.filter(job_id=job_id, deleted_at__not_isnull=True).update(s3_key="")
+
+
+async def uncleaned(*, before: datetime, limit: int) -> list[AnalysisResult]:
+    """Tombstones older than a moment whose audio may still be there: oldest first."""
+    return await AnalysisResult.filter(deleted_at__lt=before).exclude(s3_key="").order_by("deleted_at").limit(limit)
+
+
+async def drop_tombstones(*, before: datetime) -> int:
+    """Remove tombstones that nothing can come back to any more; how many those were."""
+    return await AnalysisResult.filter(deleted_at__lt=before, s3_key="").delete()
+
+
+async def drop_histories(*, before: datetime, limit: int) -> int:
+    """Forget the event logs of jobs that ended before a moment; how many those were."""
+    old = await _ids(AnalysisResult.filter(updated_at__lt=before, history__not_isnull=True), limit)
+    return await AnalysisResult.filter(job_id__in=old).update(history=None) if old else 0
+
+
+async def expired(*, days: Mapping[State, float], anonymous_hours: float, limit: int) -> list[str]:
+    """Job ids of results that are no longer kept: by how they ended (0: for ever), or because they are nobody's."""
+    now = datetime.now(UTC)
+    found: list[str] = []
+    for state, kept in days.items():
+        if kept:
+            rows = AnalysisResult.filter(state=state.value, updated_at__lt=now - timedelta(days=kept))
+            found += await _ids(rows, limit)
+    if anonymous_hours:
+        before = now - timedelta(hours=anonymous_hours)
+        rows = AnalysisResult.filter(user_id=None, updated_at__lt=before).exclude(status=Status.PROCESSING.value)
+        found += await _ids(rows, limit)
+    return list(dict.fromkeys(found))[:limit]
+
+
+async def _ids(rows: QuerySet[AnalysisResult], limit: int) -> list[str]:
+    return [job_id async for job_id in rows.filter(deleted_at=None).limit(limit).values_list("job_id", flat=True)]
