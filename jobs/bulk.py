@@ -1,4 +1,4 @@
-"""One operation on many jobs: those that are named, or all that a filter finds."""
+"""What operators do to jobs, one or many: those that are named, or all that a filter finds."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Action(StrEnum):
 
     RETRY = "retry"
     CANCEL = "cancel"
+    ACCEPT_LATE = "accept-late-result"
     DELETE = "delete"
 
 
@@ -46,6 +47,8 @@ class Operation:
                 return ended if self.stage else ended - {State.COMPLETED}
             case Action.CANCEL:
                 return frozenset(MOVES[Move.CANCEL])
+            case Action.ACCEPT_LATE:
+                return frozenset(MOVES[Move.ACCEPT_LATE])
             case Action.DELETE:
                 return frozenset(MOVES[Move.ERASE])
 
@@ -111,5 +114,7 @@ async def _do(ops: Ops, operation: Operation, job_id: str) -> None:
             await ops.restart(job_id, stage=operation.stage, by=operation.by)
         case Action.CANCEL:
             await ops.cancel(job_id, by=operation.by)
+        case Action.ACCEPT_LATE:
+            await ops.accept_late(job_id, by=operation.by)
         case Action.DELETE:
             await ops.delete(job_id, by=operation.by)

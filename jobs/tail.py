@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -34,7 +34,7 @@ class Line:
     event: Event
 
 
-async def tail(deps: Deps, job_id: str) -> AsyncIterator[Line]:
+async def tail(deps: Deps, job_id: str) -> AsyncGenerator[Line, None]:
     """A job's events from its first to its last, each once, whatever connections break. Raises JobNotFound."""
     row = await find_result(job_id) if is_job_id(job_id) else None
     if row is None and not (is_job_id(job_id) and await deps.store.read(job_id)):
@@ -51,7 +51,7 @@ async def tail(deps: Deps, job_id: str) -> AsyncIterator[Line]:
                 return
 
 
-async def tail_all(deps: Deps) -> AsyncIterator[Line]:
+async def tail_all(deps: Deps) -> AsyncGenerator[Line, None]:
     """The events of all jobs from now on, until cancelled."""
     seconds, micros = await deps.valkey.time()
     began_ms = int(seconds) * 1000 + int(micros) // 1000

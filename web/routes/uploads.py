@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from jobs.engine import Recording
-from models.script import Script
+from models.script import token_of
 from models.token import Token
 from models.user import User
 from web.addresses import client_address
@@ -114,12 +114,10 @@ async def upload_script_audio(
     Answered as soon as the recording can no longer be lost; storing, analysis and scores follow. The same
     bytes sent again within ten minutes are the same job.
     """
-    script = await Script.get_or_none(id=path.script_id)
-    if script is None:
+    token_id = await token_of(path.script_id)
+    if token_id is None:
         raise ScriptNotFound
-    job = await _accept(
-        request, form, header, kind=Kind.SCRIPT, token_id=script.token_id, script_id=script.id, user=user
-    )
+    job = await _accept(request, form, header, kind=Kind.SCRIPT, token_id=token_id, script_id=path.script_id, user=user)
     return _accepted(ScriptUpload(message=_MESSAGE, job_id=job.id))
 
 
