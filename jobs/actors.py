@@ -84,11 +84,8 @@ async def run_stages(deps: Deps, job_id: str, version: int) -> None:
     job = await _uninterrupted(deps, deps.store.claim(job_id, version))
     if job is not None:
         structlog.contextvars.bind_contextvars(request_id=job.request_id)
-    while job is not None:
-        after = await _attempt(deps, job)
-        if after is None or after.state.final or after.claim not in {"", job.claim}:
-            return
-        job = after if after.claim else await _uninterrupted(deps, deps.store.claim(job_id, after.version))
+    while job is not None and job.claim:
+        job = await _attempt(deps, job)
 
 
 async def _uninterrupted(deps: Deps, step: Coroutine[Any, Any, Job | None]) -> Job | None:
@@ -118,7 +115,7 @@ async def _attempt(deps: Deps, job: Job) -> Job | None:
         raise
     except StageFailure as failure:
         return await _uninterrupted(deps, _after_failure(deps, job, work, failure))
-    log.info("stage_done", stage=job.state.value, outcome=type(outcome).__name__.lower())
+    log.debug("stage_done", stage=job.state.value, outcome=type(outcome).__name__.lower())
     return await _uninterrupted(deps, _after(deps, job, outcome))
 
 
@@ -145,7 +142,7 @@ async def _after(deps: Deps, job: Job, outcome: Outcome) -> Job | None:
         case Done():
             unstage = job.state is State.UPLOADING
             return await store.move(
-                job, Move.FINISH, due=_soon(deps), unstage=unstage, works=unstage, tries=0, holds=0, code=""
+                job, Move.FINISH, claim_next=True, unstage=unstage, works=unstage, tries=0, holds=0, code=""
             )
         case Waiting(seconds):
             await store.move(job, Move.WAIT, due=Due(seconds=seconds), works=True, tries=0, holds=0, code="")
@@ -209,21 +206,18 @@ def _too_old(deps: Deps, job: Job) -> bool:
     return job.updated_ms - job.created_ms > deps.settings.staged_audio_days * 86_400_000
 
 
-def _soon(deps: Deps) -> Due:
-    """A stage follows in the same run: the clock only matters if this process dies before it begins."""
-    return Due(seconds=deps.settings.lease_seconds)
-
-
 @asynccontextmanager
 async def _lease(deps: Deps, job: Job) -> AsyncIterator[None]:
     """Keep the lease while the body runs; cancel the body with Fenced when somebody else has taken the job."""
     body = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    every = deps.settings.lease_seconds / 3
+    keeper: asyncio.Task[None] | None = None
     lost = False
 
     async def keep() -> None:
         nonlocal lost
         while True:
-            await asyncio.sleep(deps.settings.lease_seconds / 3)
             try:
                 await deps.store.renew(job)
             except Fenced:
@@ -233,8 +227,13 @@ async def _lease(deps: Deps, job: Job) -> AsyncIterator[None]:
                 return
             except VALKEY_DOWN as error:
                 log.warning("lease_not_renewed", cause=type(error).__name__)
+            await asyncio.sleep(every)
 
-    keeper = asyncio.create_task(keep())
+    def begin() -> None:
+        nonlocal keeper
+        keeper = loop.create_task(keep())
+
+    timer = loop.call_later(every, begin)  # most stages are over before there is anything to renew
     try:
         yield
     except asyncio.CancelledError:
@@ -242,4 +241,6 @@ async def _lease(deps: Deps, job: Job) -> AsyncIterator[None]:
             raise Fenced from None
         raise
     finally:
-        await cancel(keeper)
+        timer.cancel()
+        if keeper is not None:
+            await cancel(keeper)

@@ -53,6 +53,12 @@ class Store(Records):
         self._same = staging is valkey  # then the script sees the staged audio too
         self._lease_ms = round(settings.lease_seconds * 1000)
         self._audio_ms = settings.staged_audio_days * 86_400_000
+        self._leasing: dict[str, Any] = {
+            "claims": MOVES[Move.CLAIM],
+            "lease_ms": self._lease_ms,
+            "trial_ms": _TRIAL_LEASES * self._lease_ms,
+            "audio_ms": self._audio_ms,
+        }
 
     # --- staged audio ------------------------------------------------------------------------------
 
@@ -133,11 +139,8 @@ class Store(Records):
             id=job_id,
             version=version,
             claim=secrets.token_hex(8),
-            targets=MOVES[Move.CLAIM],
-            lease_ms=self._lease_ms,
-            trial_ms=_TRIAL_LEASES * self._lease_ms,
             audio_key=keys.audio(job_id) if self._same else None,
-            audio_ms=self._audio_ms,
+            **self._leasing,
         )
         return job_of_reply(reply[1]) if reply[0] == b"claimed" else None
 
@@ -156,6 +159,7 @@ class Store(Records):
         *,
         due: Due = AT_ONCE,
         keep_claim: bool = False,
+        claim_next: bool = False,
         unstage: bool = False,
         works: bool = False,
         stamps: Iterable[str] = (),
@@ -164,11 +168,14 @@ class Store(Records):
     ) -> Job:
         """Move a job under its claim; `fields` are set, `stamps` name fields that get Valkey's time.
 
-        With `keep_claim` the caller goes on with the job and `due` is the lease; `works` tells the stage's
-        breaker that what it depends on answered. Raises Fenced.
+        With `keep_claim` the caller goes on with the job and `due` is the lease; with `claim_next` it goes on with
+        the next stage under a new claim, unless the job has to stand in line: then its claim is empty. `works`
+        tells the stage's breaker that what it depends on answered. Raises Fenced.
         """
+        following: dict[str, Any] = {"next_claim": secrets.token_hex(8), **self._leasing} if claim_next else {}
         reply = await self._run(
             "move",
+            **following,
             id=job.id,
             claim=job.claim,
             op=secrets.token_hex(8),

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import structlog
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
 from arq.worker import Worker, func
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.client import PubSub
@@ -92,6 +93,31 @@ class WokenWorker(Worker):
             finally:
                 await cancel(ears)
                 await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py 5.3
+
+    @override
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """Take as many hand-overs as there are free slots, in one round trip instead of three for each."""
+        waiting = [name for name in map(bytes.decode, job_ids) if name not in self.tasks]
+        while waiting and (free := self.max_jobs - self.job_counter) > 0:
+            chosen, waiting = waiting[:free], waiting[free:]
+            async with self.pool.pipeline(transaction=False) as pipeline:
+                for name in chosen:
+                    pipeline.set(in_progress_key_prefix + name, b"1", nx=True, px=round(_LOCK_SECONDS * 1000))
+                    pipeline.zscore(self.queue_name, name)
+                replies = await pipeline.execute()
+            for name, taken, place in zip(chosen, replies[::2], replies[1::2], strict=True):
+                if taken and place is None:  # somebody else has finished it meanwhile
+                    await self.pool.delete(in_progress_key_prefix + name)
+                elif taken:
+                    await self._start(name, int(place))
+
+    async def _start(self, name: str, place: int) -> None:
+        """One of arq's runs, with arq's own counting of slots."""
+        await self.sem.acquire()
+        self.job_counter += 1
+        run = self.loop.create_task(self.run_job(name, place))
+        run.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())
+        self.tasks[name] = run
 
     @override
     async def run_job(self, job_id: str, score: int) -> None:

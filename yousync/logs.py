@@ -43,6 +43,7 @@ def configure(level: str = "info", format: Format = "json", file: str | Path | N
     root.setLevel(threshold)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(threshold, logging.INFO))
+    logging.getLogger("arq").setLevel(max(threshold, logging.WARNING))  # two lines a hand-over; jobs have their own
     logging.getLogger("aiohttp.access").setLevel(logging.CRITICAL)  # it prints query strings; web.requests has ours
     logging.captureWarnings(True)
     logging.raiseExceptions = False  # else a line that cannot be formatted is printed raw, secrets and all

@@ -90,28 +90,34 @@ function commands.adopt()
   return { 'adopted' }
 end
 
--- Take the lease and start the stage that comes next; `version` is the one that was dispatched.
-function commands.claim()
-  local id = a.id
-  local record = redis.call('HMGET', job_key(id), 'state', 'version', 'claim', 'lapses', 'inbox', 'place')
-  local state, version, claim, place = record[1], tonumber(record[2] or 0), record[3], tonumber(record[6] or 0)
-  if not state then return { 'gone' } end
-  if claim == a.claim then return { 'claimed', redis.call('HGETALL', job_key(id)) } end
-  local target, stage = a.targets[state], a.stages[state]
-  if version ~= a.version or not target then return { 'stale' } end
-  local go, trial = admitted(id, state, stage, place, record[5] == '1')
-  if not go then return { 'held' } end
+-- Take the lease and start the stage that comes next, unless the job has to stand in line for it.
+local function take(id, claim_id, record)
+  local state, claim, place = record[1], record[2], tonumber(record[5] or 0)
+  local target, stage = a.claims[state], a.stages[state]
+  local go, trial = admitted(id, state, stage, place, record[4] == '1')
+  if not go then return false end
   redis.call('ZREM', line_key(stage), id)
   if trial then redis.call('HSET', breaker_key(stage), 'trial_ms', int(now + a.trial_ms)) end
   if state == 'accepted' and place > tonumber(redis.call('GET', P .. 'served') or 0) then
     redis.call('SET', P .. 'served', int(place))
   end
-  local fields = { claim = a.claim, lapses = '0' }
-  if claim ~= '' then fields.lapses = int(tonumber(record[4]) + 1) end
+  local fields = { claim = claim_id, lapses = '0' }
+  if claim ~= '' then fields.lapses = int(tonumber(record[3]) + 1) end
   if state == 'waiting' then fields.asked_ms = '0' end
   step(id, state, target, 'claim', fields, {})
   redis.call('ZADD', DUE, now + a.lease_ms, id)
   if a.audio_key then redis.call('PEXPIRE', a.audio_key, a.audio_ms) end
+  return true
+end
+
+-- `version` is the one that was dispatched; whoever comes with another comes too late.
+function commands.claim()
+  local id = a.id
+  local record = redis.call('HMGET', job_key(id), 'state', 'claim', 'lapses', 'inbox', 'place', 'version')
+  if not record[1] then return { 'gone' } end
+  if record[2] == a.claim then return { 'claimed', redis.call('HGETALL', job_key(id)) } end
+  if tonumber(record[6]) ~= a.version or not a.claims[record[1]] then return { 'stale' } end
+  if not take(id, a.claim, record) then return { 'held' } end
   return { 'claimed', redis.call('HGETALL', job_key(id)) }
 end
 
@@ -127,7 +133,8 @@ function commands.renew()
   return { 'renewed' }
 end
 
--- A move by whoever holds the claim. `due_ms` says what the clock is set to; without it the job is handed over.
+-- A move by whoever holds the claim. What follows: the next stage under a new claim, the time the clock is set to,
+-- or a hand-over.
 function commands.move()
   local id = a.id
   local record = redis.call('HMGET', job_key(id), 'state', 'claim', 'op')
@@ -143,7 +150,9 @@ function commands.move()
   if a.unstage then unstage(id) end
   if a.works then works(a.stages[source]) end
   local version = step(id, source, target, a.move, fields, a.event)
-  if a.due_ms == nil then
+  if a.next_claim then
+    take(id, a.next_claim, redis.call('HMGET', job_key(id), 'state', 'claim', 'lapses', 'inbox', 'place'))
+  elseif a.due_ms == nil then
     dispatch(id, version)
   else
     redis.call('ZADD', DUE, now + a.due_ms, id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,9 +25,7 @@ from yousync.local.program import answers
 from yousync.local.stack import Stack
 from yousync.settings import Settings
 
-PERMANENT = {
-    f"yousync:{name}" for name in ("deployment", "incarnation", "server", "seq", "served", "staged_bytes")
-}
+PERMANENT = {f"yousync:{name}" for name in ("deployment", "incarnation", "server", "seq", "served", "staged_bytes")}
 """All that Valkey may hold for ever once no job is under way."""
 TRIES = 3
 """How often frontends send the same bytes."""
@@ -41,10 +40,21 @@ class Ground:
     deps: Deps
     script: Script
     analysis: Control
+    urls: tuple[str, ...] = ()
+    """The web processes where there are several."""
 
-    def web(self, *, with_worker: bool = True, failpoints: str = "") -> WebProcess:
+    def web(
+        self, name: str = "web", *, port: int | None = None, with_worker: bool = True, failpoints: str = ""
+    ) -> WebProcess:
         """A web process, not started; `failpoints` as yousync.failpoints reads them."""
-        return WebProcess(self.settings, logs=self.stack.logs, with_worker=with_worker, YOUSYNC_FAILPOINTS=failpoints)
+        return WebProcess(
+            self.settings,
+            logs=self.stack.logs,
+            name=name,
+            port=port,
+            with_worker=with_worker,
+            YOUSYNC_FAILPOINTS=failpoints,
+        )
 
     def worker(self, name: str = "worker", *, failpoints: str = "") -> WorkerProcess:
         """A worker process, not started."""
@@ -55,20 +65,30 @@ class Ground:
         """Where the web process is."""
         return f"http://127.0.0.1:{self.settings.port}"
 
+    async def ready(self) -> str:
+        """The first web process that would get traffic from a load balancer, as soon as there is one."""
+        urls = self.urls or (self.url,)
+
+        async def found() -> str:
+            each = await asyncio.gather(*(answers(f"{url}/readyz") for url in urls))
+            return next((url for url, yes in zip(urls, each, strict=True) if yes), "")
+
+        return str(await until(found, seconds=30))
+
     async def clear(self) -> None:
         """No job anywhere, and an analysis server that behaves."""
         await AnalysisResult.all().delete()
         await self.deps.valkey.flushall()
         await self.analysis.reset()
 
-    async def upload(self, audio: bytes) -> str:
+    async def upload(self, audio: bytes, *, tries: int = TRIES) -> str:
         """The job id that a frontend gets: it sends the same bytes up to three times, whoever serves by then."""
         answered: list[str] = []
-        for _ in range(TRIES):
-            await until(lambda: answers(f"{self.url}/readyz"), seconds=30)
+        for _ in range(tries):
+            url = await self.ready()
             try:
                 async with (
-                    aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(total=20)) as client,
+                    aiohttp.ClientSession(url, timeout=aiohttp.ClientTimeout(total=20)) as client,
                     client.post(f"/scripts/{self.script.id}/upload-audio", data=form(audio)) as reply,
                 ):
                     if reply.status == 202:

@@ -11,7 +11,11 @@ from jobs.encoding import fields_of, job_of
 from tests.jobs.conftest import a_job
 from yousync.job import Job, State
 
-SET_BY_THE_SCRIPT = set("state version progress updated_ms inbox late outcome stage code message".split())
+SET_BY_THE_SCRIPT = {"state", "version", "progress", "updated_ms", "inbox", "late", "outcome"} | {
+    "stage",
+    "code",
+    "message",
+}
 
 
 def as_hash(job: Job) -> dict[bytes, bytes]:
