@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
 
 import structlog
+import uvloop
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 from arq.worker import Worker, func
@@ -304,4 +305,4 @@ async def _unless(stop: asyncio.Event, wanted: Coroutine[Any, Any, Identity]) ->
 def run(settings: Settings) -> None:
     """The `yousync worker` command. Raises WrongValkey."""
     logs.configure(settings.log_level, settings.log_format, settings.log_file)
-    asyncio.run(main(settings))
+    uvloop.run(main(settings))

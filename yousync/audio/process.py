@@ -62,7 +62,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             cwd="/",
             env=environment,
-            process_group=0,  # Ctrl-C is the parent's business; it says when to stop
+            start_new_session=True,  # Ctrl-C is the parent's business; it says when to stop
         )
         child = cls(process)
         try:
