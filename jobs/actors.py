@@ -21,8 +21,10 @@ from jobs.stages.submit import submit
 from jobs.stages.upload import upload
 from jobs.store import Due, dispatched
 from models.db import DATABASE_DOWN
+from yousync import metrics
 from yousync.failures import LEARNER_MESSAGES, Down, Permanent, StageFailure, Transient
 from yousync.job import STAGE_OF, Job, State
+from yousync.metrics import Attempt
 from yousync.tasks import cancel
 from yousync.valkey import VALKEY_DOWN
 
@@ -101,6 +103,9 @@ async def _uninterrupted(deps: Deps, step: Coroutine[Any, Any, Job | None]) -> J
         raise
 
 
+_ATTEMPTS = {Waiting: Attempt.WAITING, Spent: Attempt.PARKED}
+
+
 async def _attempt(deps: Deps, job: Job) -> Job | None:
     """One attempt at the job's stage and the move that follows; the job where this worker may go on with it."""
     if job.lapses > MAX_LAPSES and job.outcome is None and not job.inbox:
@@ -108,14 +113,20 @@ async def _attempt(deps: Deps, job: Job) -> Job | None:
     work = work_of(deps, job.state)
     try:
         async with _lease(deps, job):
-            outcome = await _within(work, deps, job)
+            with metrics.STAGE_SECONDS.labels(STAGE_OF[job.state]).time():
+                outcome = await _within(work, deps, job)
+    except Fenced:
+        metrics.attempted(job.state, Attempt.FENCED)
+        raise
     except asyncio.CancelledError:
+        metrics.attempted(job.state, Attempt.RELEASED)
         with suppress(Fenced, *VALKEY_DOWN):
             await asyncio.shield(deps.store.move(job, Move.RELEASE))
         raise
     except StageFailure as failure:
         return await _uninterrupted(deps, _after_failure(deps, job, work, failure))
     log.debug("stage_done", stage=job.state.value, outcome=type(outcome).__name__.lower())
+    metrics.attempted(job.state, _ATTEMPTS.get(type(outcome), Attempt.DONE))
     return await _uninterrupted(deps, _after(deps, job, outcome))
 
 
@@ -150,7 +161,9 @@ async def _after(deps: Deps, job: Job, outcome: Outcome) -> Job | None:
             return await _settle(deps, job, State.PARKED, code, cause)
         case Concluded(state, code):
             log.info("job_ended", state=state.value, code=code)
-            return await store.conclude(job, state, code=code)
+            ended = await store.conclude(job, state, code=code)
+            metrics.job_ended(ended, code)
+            return ended
         case Deleted(code):
             await store.erase(job, code=code)
         case Forgotten():
@@ -167,13 +180,15 @@ async def _after_failure(deps: Deps, job: Job, work: Work, failure: StageFailure
     open_ended = job.outcome is None and job.state is not State.CLEANING
     down = isinstance(failure, Down)
     if open_ended and isinstance(failure, Permanent):
+        metrics.attempted(job.state, Attempt.FAILED)
         return await _settle(deps, job, State.FAILED, failure.code, failure.cause, works=True)
     if open_ended and down and _too_old(deps, job):
+        metrics.attempted(job.state, Attempt.PARKED)
         return await _settle(deps, job, State.PARKED, failure.code, failure.cause)
     # What cannot even be parked is tried until it works: its outcome is decided, or its audio has to go.
     counted = open_ended and not down
     pause = failure.retry_after or 0.0
-    given_back = await deps.store.stumble(
+    move = await deps.store.stumble(
         job,
         event=event,
         counted=counted,
@@ -181,7 +196,11 @@ async def _after_failure(deps: Deps, job: Job, work: Work, failure: StageFailure
         due=Due(seconds=max(pause, backoff(job.tries + 1) if counted else hold_time(job.holds))),
         pause_seconds=pause,
     )
-    return None if given_back else await _settle(deps, job, State.PARKED, failure.code, failure.cause)
+    if move is None:
+        metrics.attempted(job.state, Attempt.PARKED)
+        return await _settle(deps, job, State.PARKED, failure.code, failure.cause)
+    metrics.attempted(job.state, Attempt(move))
+    return None
 
 
 async def _settle(deps: Deps, job: Job, outcome: State, code: str, cause: str, *, works: bool = False) -> Job:

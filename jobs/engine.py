@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +14,7 @@ from jobs.deps import Deps
 from jobs.identity import Identity
 from jobs.results import Unreadable, off_the_loop, read_object
 from models.analysis_result import find_result, record_accepted
+from yousync import metrics
 from yousync.errors import MalformedWebhook, ScriptNotFound, TokenNotFound
 from yousync.job import MESSAGES, Job, Kind, State, View, new_job_id, public_status
 
@@ -70,6 +71,8 @@ class Engine:
         except IntegrityError:
             # Deleted between the check and here; the job itself finds that out when it ends.
             raise (TokenNotFound if recording.script_id is None else ScriptNotFound) from None
+        if accepted.id == job.id:
+            metrics.UPLOADS_ACCEPTED.labels(job.kind).inc()
         return accepted
 
     async def deliver(self, job_id: str, body: bytes) -> Delivery:
@@ -83,6 +86,7 @@ class Engine:
         except Unreadable as error:
             raise MalformedWebhook from error
         done = await self._deps.store.deliver(job_id, body)
+        metrics.RESULTS.labels("webhook", done).inc()
         if done != "unknown":
             return Delivery(done)
         row = await find_result(job_id)
@@ -97,7 +101,7 @@ class Engine:
         job = await self._deps.store.read(job_id)
         row = await find_result(job_id)
         if row is not None and (job is None or (State(row.state).final and row.run >= job.run)):
-            return row.view()
+            return replace(row.view(), moved_ms=0 if job is None else job.updated_ms)
         return None if job is None or job.code == "deleted" else view_of(job)
 
     async def live_view(self, job_id: str) -> View | None:
@@ -145,6 +149,7 @@ def view_of(job: Job) -> View:
         message=job.message or MESSAGES[job.state],
         created_at=job.created_at,
         version=(job.run, job.version),
+        moved_ms=job.updated_ms,
     )
 
 

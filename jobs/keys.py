@@ -12,7 +12,7 @@ CHANGED: Final = PREFIX + "changed:"
 DEPLOYMENT: Final = PREFIX + "deployment"
 INCARNATION: Final = PREFIX + "incarnation"
 SERVER: Final = PREFIX + "server"  # the run of the Valkey server whose records were last held against their rows
-WORKER: Final = PREFIX + "worker:"
+WORKERS: Final = PREFIX + "workers"
 PROBE: Final = PREFIX + "probe"
 ONCE: Final = PREFIX + "once:"
 

@@ -1,4 +1,4 @@
-"""Which processes work on jobs: each says so in Valkey every few seconds, in words that expire."""
+"""Which processes work on jobs: each says so in Valkey every few seconds, in a hash that goes when nobody does."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ class WorkerInfo:
 
 async def announce_forever(valkey: Redis, *, slots: int, running: Callable[[], int]) -> None:
     """Say that this process works, until cancelled; then say goodbye. Raises what Valkey raises."""
-    key = keys.WORKER + PROCESS_ID
     started_ms = await _now_ms(valkey)
     try:
         while True:
@@ -47,17 +46,43 @@ async def announce_forever(valkey: Redis, *, slots: int, running: Callable[[], i
                 slots=slots,
                 running=running(),
             )
-            await valkey.set(key, orjson.dumps(asdict(info)), px=_KEPT_MS)
+            async with valkey.pipeline(transaction=True) as pipeline:
+                pipeline.hset(keys.WORKERS, PROCESS_ID, orjson.dumps(asdict(info)).decode())
+                pipeline.pexpire(keys.WORKERS, 10 * _KEPT_MS)
+                await pipeline.execute()
+            await _bury_the_dead(valkey)
             await asyncio.sleep(EVERY_SECONDS)
     finally:
-        await valkey.delete(key)
+        await _strike_off(valkey, [PROCESS_ID])
 
 
 async def workers(valkey: Redis) -> list[WorkerInfo]:
     """Every process that said so lately, by name."""
-    found = [key async for key in valkey.scan_iter(match=f"{keys.WORKER}*", count=1000)]
-    told = await valkey.mget(found) if found else []
-    return sorted((WorkerInfo(**orjson.loads(text)) for text in told if text), key=lambda info: info.name)
+    now_ms = await _now_ms(valkey)
+    return [info for info in await _told(valkey) if not _silent(info, now_ms)]
+
+
+async def _bury_the_dead(valkey: Redis) -> None:
+    """Strike off those that have said nothing for long; they cannot do it themselves."""
+    now_ms = await _now_ms(valkey)
+    dead = [info.name for info in await _told(valkey) if _silent(info, now_ms)]
+    if dead:
+        await _strike_off(valkey, dead)
+
+
+async def _told(valkey: Redis) -> list[WorkerInfo]:
+    found: dict[bytes, bytes] = await valkey.execute_command(  # type: ignore[no-untyped-call]  # typed as sync in redis-py 5.3
+        "HGETALL", keys.WORKERS
+    )
+    return sorted((WorkerInfo(**orjson.loads(text)) for text in found.values()), key=lambda info: info.name)
+
+
+async def _strike_off(valkey: Redis, names: list[str]) -> None:
+    await valkey.execute_command("HDEL", keys.WORKERS, *names)  # type: ignore[no-untyped-call]  # as above
+
+
+def _silent(info: WorkerInfo, now_ms: int) -> bool:
+    return info.seen_ms < now_ms - _KEPT_MS
 
 
 async def _now_ms(valkey: Redis) -> int:

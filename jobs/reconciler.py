@@ -17,6 +17,7 @@ from jobs.identity import Identity
 from jobs.pipeline import Move
 from models.analysis_result import AnalysisResult, Conclusion, record_conclusion, unfinished_results
 from models.db import credentials
+from yousync import metrics
 from yousync.failures import LEARNER_MESSAGES, StageFailure
 from yousync.job import Job, Kind, State
 from yousync.valkey import PROCESS_ID
@@ -111,6 +112,7 @@ async def _resume_or_end(deps: Deps, row: AnalysisResult, identity: Identity) ->
     conclusion = Conclusion(state=State.FAILED, code=code, message=LEARNER_MESSAGES[code])
     await record_conclusion(job, conclusion, version=row.version + 1, history=[event])
     await deps.store.hint(job.id)
+    metrics.JOBS_ENDED.labels(State.FAILED, code).inc()
     log.warning("job_lost", job_id=row.job_id, code=code)
 
 

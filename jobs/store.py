@@ -197,12 +197,12 @@ class Store(Records):
 
     async def stumble(
         self, job: Job, *, event: Mapping[str, Any], counted: bool, spent: bool, due: Due, pause_seconds: float = 0.0
-    ) -> bool:
+    ) -> Move | None:
         """Give a job back whose attempt failed in a way that may be the fault of what its stage depends on.
 
         When several jobs in a row do so the stage's breaker opens (for at least `pause_seconds`), and nothing
-        is counted. Else the job is tried again at `due`, and that counts where `counted`. False when it is to
-        be counted and its budget is `spent`: then nothing was done. Raises Fenced.
+        is counted. Else the job is tried again at `due`, and that counts where `counted`. Returns HOLD or RETRY;
+        None when it is to be counted and its budget is `spent`: then nothing was done. Raises Fenced.
         """
         reply = checked(
             await self._run(
@@ -219,7 +219,7 @@ class Store(Records):
                 event=event,
             )
         )
-        return bytes(reply[0]) != b"spent"
+        return None if reply[0] == b"spent" else Move(reply[0].decode())
 
     async def conclude(self, job: Job, state: State, *, code: str) -> Job:
         """The last move of a run, made when Postgres has its outcome. Raises Fenced."""

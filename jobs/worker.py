@@ -21,6 +21,7 @@ from typing_extensions import override
 from jobs import keys
 from jobs.actors import advance
 from jobs.deps import Deps, open_deps
+from jobs.gauges import show_gauges
 from jobs.healing import healed
 from jobs.identity import Identity, identified
 from jobs.presence import announce_forever
@@ -29,6 +30,7 @@ from jobs.retention import retain_forever
 from jobs.script import ACTOR, dumps, loads
 from models.db import DATABASE_DOWN
 from yousync import logs
+from yousync.exposition import exposed
 from yousync.settings import Settings
 from yousync.tasks import cancel
 from yousync.valkey import PROCESS_ID, VALKEY_DOWN, connect
@@ -282,6 +284,7 @@ async def main(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         deps = await stack.enter_async_context(open_deps(settings, application="yousync-worker"))
+        await stack.enter_async_context(exposed(settings, lambda: show_gauges(deps)))
         identity = await _unless(stop, identified(deps.valkey, settings))
         if identity is not None:
             await stack.enter_async_context(working(deps, identity))

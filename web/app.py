@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import structlog
+import uvloop
 from aiohttp import web
 
 from web.auth import authenticate
@@ -10,15 +11,23 @@ from web.contract import AUTHENTICATE, Contract, register
 from web.cors import install_cors, preflights
 from web.docs import install_docs
 from web.problems import problems
-from web.requests import install_requests, requests
-from web.routes import jobs, service, uploads, webhooks
+from web.requests import install_requests, refusals, requests
+from web.routes import admin, admin_stages, jobs, service, uploads, webhooks
+from web.routes.metrics import install_metrics
 from web.wiring import HUB, SETTINGS, resources
 from yousync import logs
 from yousync.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-CONTRACTS: tuple[Contract, ...] = (service.routes, uploads.routes, jobs.routes, webhooks.routes)
+CONTRACTS: tuple[Contract, ...] = (
+    service.routes,
+    uploads.routes,
+    jobs.routes,
+    webhooks.routes,
+    admin.routes,
+    admin_stages.routes,
+)
 """Every endpoint there is, noun by noun."""
 
 _DESCRIPTION = "Dubbing practice: a learner's recording goes in, scores come out, progress is streamed."
@@ -26,12 +35,13 @@ _DESCRIPTION = "Dubbing practice: a learner's recording goes in, scores come out
 
 def make_app(settings: Settings, *, with_worker: bool) -> web.Application:
     """The application, not started; `with_worker` runs the engine in the same process."""
-    app = web.Application(middlewares=[requests, preflights, problems])
+    app = web.Application(middlewares=[requests, preflights, problems, refusals])
     app[SETTINGS] = settings
     app[AUTHENTICATE] = authenticate
     install_requests(app)
     install_cors(app, settings.allowed_origins)
     register(app, CONTRACTS)
+    install_metrics(app)
     install_docs(app, CONTRACTS, title="YouSync", version=service.VERSION, description=_DESCRIPTION)
     app.cleanup_ctx.append(resources(with_worker=with_worker))
     app.on_shutdown.append(_end_streams)
@@ -54,4 +64,5 @@ def run(settings: Settings, *, with_worker: bool) -> None:
         keepalive_timeout=75,
         access_log=None,
         print=lambda _: log.info("web_ready", port=settings.port),
+        loop=uvloop.new_event_loop(),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from jobs.engine import Engine
 from models.db import DATABASE_DOWN
 from web.replies import encode
 from yousync.job import View
+from yousync.metrics import EVENT_LAG, STREAMS_OPEN
 from yousync.tasks import cancel
 from yousync.valkey import VALKEY_DOWN
 
@@ -29,6 +31,7 @@ class Frame:
     version: tuple[int, int]
     data: str
     final: bool
+    moved_ms: int  # when the job got there, by Valkey's clock; 0 where only Postgres knows of it
 
     @property
     def id(self) -> str:
@@ -45,7 +48,7 @@ def frame_of(view: View) -> Frame:
         "message": view.message,
         "result": view.result,
     }
-    return Frame(version=view.version, data=encode(data).decode(), final=view.final)
+    return Frame(version=view.version, data=encode(data).decode(), final=view.final, moved_ms=view.moved_ms)
 
 
 class Watcher:
@@ -94,6 +97,8 @@ class _Topic:
         if last is not None and (frame.data == last.data or (frame.version < last.version and not frame.final)):
             return
         self.frame = frame
+        if last is not None and frame.moved_ms:  # the first frame is old news
+            EVENT_LAG.observe(max(0.0, time.time() - frame.moved_ms / 1000))
         for watcher in self.watchers:
             watcher.offer(frame)
 
@@ -129,7 +134,8 @@ class Hub:
                 self._hint(job_id)
             elif topic.frame is not None:
                 watcher.offer(topic.frame)
-            yield watcher
+            with STREAMS_OPEN.track_inprogress():
+                yield watcher
         finally:
             topic.watchers.discard(watcher)
             if not topic.watchers and self._topics.get(job_id) is topic:

@@ -1,4 +1,4 @@
-"""Around every request: its id, its line in the access log, and the security headers of its answer."""
+"""Around every request: its id, its line in the access log, its count, and the security headers of its answer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from web.problems import CLIENT_GONE
+from yousync import metrics
+from yousync.errors import YouSyncError
 from yousync.job import is_job_id
 
 REQUEST_ID_HEADER = "X-Request-Id"
 API_CSP = "default-src 'none'; frame-ancestors 'none'"
-PROBES = frozenset({"/livez", "/readyz", "/health"})
+PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_API_PREFIX = re.compile(r"^/api(?=/|$)")
 _TRUSTWORTHY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -28,7 +32,7 @@ _log = structlog.stdlib.get_logger("web.access")
 
 @web.middleware
 async def requests(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Bind request_id and job_id for every line logged on the way, and write one line at the end."""
+    """Bind request_id and job_id for every line logged on the way; write one line and count one at the end."""
     given = request.headers.get(REQUEST_ID_HEADER, "")
     request_id = given if _TRUSTWORTHY_ID.fullmatch(given) else uuid.uuid4().hex
     request[REQUEST_ID] = request_id
@@ -52,17 +56,38 @@ async def requests(request: web.Request, handler: Handler) -> web.StreamResponse
     else:
         return response
     finally:
-        path = request.path
+        path, seconds = request.path, time.perf_counter() - begun
+        method, route = request.method if request.method in _METHODS else "other", route_of(request)
+        metrics.HTTP_REQUESTS.labels(method, route, status).inc()
+        metrics.HTTP_SECONDS.labels(method, route).observe(seconds)
         _log.log(
             logging.DEBUG if path in PROBES and status < 400 else logging.INFO,
             "request",
             method=request.method,
             path=path,
             status=status,
-            duration_ms=round((time.perf_counter() - begun) * 1000, 2),
+            duration_ms=round(seconds * 1000, 2),
             bytes=sent,
         )
         structlog.contextvars.clear_contextvars()
+
+
+@web.middleware
+async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count every refusal by its code; next to the handler, where `problems` has not yet rendered it."""
+    try:
+        return await handler(request)
+    except YouSyncError as error:
+        metrics.HTTP_REFUSALS.labels(route_of(request), error.code).inc()
+        raise
+
+
+def route_of(request: web.Request) -> str:
+    """The documented path of the route that serves a request, whichever spelling was asked for."""
+    resource = request.match_info.route.resource
+    if resource is None:
+        return "unmatched"
+    return _API_PREFIX.sub("", resource.canonical).rstrip("/") or "/"
 
 
 async def _headers(request: web.Request, response: web.StreamResponse) -> None:

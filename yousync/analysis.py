@@ -16,6 +16,7 @@ from yousync import webhooks
 from yousync.failpoints import failpoints
 from yousync.failures import Down, Permanent, Transient, Unclear
 from yousync.job import Job, Kind
+from yousync.metrics import ANALYSIS_SECONDS, timed
 from yousync.settings import Settings
 
 _BUSY = {429, 502, 503}  # not taken, try later
@@ -89,6 +90,7 @@ class AnalysisClient:
         self._settings = settings
 
     @failpoints("analysis.ask")
+    @timed(ANALYSIS_SECONDS, "ask")
     async def ask(self, job: Job, question: Question) -> bytes | None:
         """Request the analysis of one recording; the reply's body where it already holds the result.
 
@@ -120,6 +122,7 @@ class AnalysisClient:
         return body if _holds_result(body) else None
 
     @failpoints("analysis.progress")
+    @timed(ANALYSIS_SECONDS, "progress")
     async def progress(self, job: Job) -> tuple[Progress, bytes]:
         """What has become of an earlier request, and the answer's body; only with ANALYSIS_STATUS_URL."""
         url = (self._settings.analysis_status_url or "").replace("{job_id}", quote(job.id))

@@ -165,7 +165,7 @@ end
 function commands.stumble()
   local id = a.id
   local record = redis.call('HMGET', job_key(id), 'state', 'claim', 'op', 'holds', 'tries')
-  if record[3] == a.op then return { 'moved', redis.call('HGETALL', job_key(id)) } end
+  if record[3] == a.op then return { redis.call('HGET', job_key(id), 'stumbled') } end
   if not record[1] or record[2] ~= a.claim then return { 'fenced' } end
   local source = record[1]
   local target, stage = a.targets[source], a.stages[source]
@@ -180,9 +180,10 @@ function commands.stumble()
     move = 'retry'
     fields.tries = int(tonumber(record[5]) + 1)
   end
+  fields.stumbled = move
   step(id, source, target, move, fields, a.event)
   if shut then stand_last(id, stage) else redis.call('ZADD', DUE, now + a.due_ms, id) end
-  return { 'moved', redis.call('HGETALL', job_key(id)) }
+  return { move }
 end
 
 -- The last move of a run: Postgres has the outcome.

@@ -7,6 +7,7 @@ from jobs.outcomes import Delivered, Done, Spent, Waiting
 from jobs.pipeline import Move
 from models.script import sentence_of, sentences_of
 from models.token import Token
+from yousync import metrics
 from yousync.analysis import Progress, Question, Sentence
 from yousync.failures import Down, Permanent, Transient, Unclear
 from yousync.job import Job
@@ -28,7 +29,7 @@ async def submit(deps: Deps, job: Job) -> Done | Waiting | Delivered | Spent:
     if job.asks and settings.analysis_status_url:
         progress, body = await deps.analysis.progress(job)
         if progress is Progress.ENDED:
-            await deps.store.deliver(job.id, body)
+            metrics.RESULTS.labels("status", await deps.store.deliver(job.id, body)).inc()
             return Delivered()
         if progress is Progress.RUNNING and open_request:
             return _until_deadline(deps, job)
@@ -56,7 +57,7 @@ async def _ask(deps: Deps, job: Job) -> Waiting | Delivered:
             raise
         return Waiting(deps.settings.analysis_wait_seconds)
     if reply is not None:
-        await deps.store.deliver(job.id, reply)
+        metrics.RESULTS.labels("reply", await deps.store.deliver(job.id, reply)).inc()
         return Delivered()
     return Waiting(deps.settings.analysis_wait_seconds)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from yousync.local.part import Part, python_env
+from yousync.local.port import free_port
 from yousync.local.process import Command
 from yousync.local.program import Program, answers, python
 
@@ -50,7 +51,7 @@ class Web(Program):
 
 
 class Worker(Part):
-    """A worker process."""
+    """A worker process, its metrics on a port of its own."""
 
     title = "Worker"
     name = "worker"
@@ -60,12 +61,13 @@ class Worker(Part):
             self.name = f"worker-{number}"
         super().__init__(logs)
         self._settings = settings
+        self.metrics_port = free_port()
 
     @property
     @override
     def url(self) -> str:
-        """It has none: it takes its work from Valkey."""
-        return ""
+        """Its metrics; work it takes from Valkey."""
+        return f"http://127.0.0.1:{self.metrics_port}/metrics"
 
     @override
     def env(self) -> dict[str, str]:
@@ -75,9 +77,10 @@ class Worker(Part):
     @override
     def command(self) -> Command:
         """One process."""
-        return Command(argv=[*python("yousync.cli"), "worker"], env=service_env(self._settings()), grace=GRACE)
+        env = service_env(self._settings()) | {"METRICS_PORT": str(self.metrics_port)}
+        return Command(argv=[*python("yousync.cli"), "worker"], env=env, grace=GRACE)
 
     @override
     async def ready(self) -> bool:
-        """It listens nowhere; that it runs is all there is to see from here."""
+        """It takes no requests; that it runs is all there is to see from here."""
         return self.process.running
