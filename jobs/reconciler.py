@@ -63,7 +63,7 @@ async def reconcile(
     Its audio is in S3: the record is made again and the analysis goes on. It is not: the job ends and the
     learner is asked to record again. A Valkey or S3 that does not answer means unknown, never lost: it raises.
     """
-    before = datetime.now(UTC) - timedelta(seconds=grace_seconds)
+    before = await deps.store.now() - timedelta(seconds=grace_seconds)
     last_id, found = 0, 0
     while rows := await unfinished_results(before=before, after_id=last_id, limit=_BATCH):
         last_id = rows[-1].id

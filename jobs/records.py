@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
@@ -54,6 +55,11 @@ class Records:
         self._settings = settings
         self.script = Script(valkey, settings)
         self._run = self.script.run
+
+    async def now(self) -> datetime:
+        """The time by which everything here is counted: Valkey's."""
+        seconds, micros = await self._valkey.time()
+        return datetime.fromtimestamp(int(seconds) + int(micros) / 1e6, UTC)
 
     async def read(self, job_id: str) -> Job | None:
         """The record of a job as it stands."""

@@ -75,7 +75,8 @@ async def retain(deps: Deps, identity: Identity) -> int:
 async def remove_orphans(deps: Deps, *, older_than: timedelta = _ORPHAN_AGE) -> int:
     """Remove audio whose job has neither row nor record: its clip or learner was deleted; how many objects.
 
-    Only objects that carry the id of a job of ours in their name are looked at, and only old ones.
+    Only objects that carry a job's id in their name are looked at, and only old ones. The bucket must be this
+    deployment's own: another's recordings would look the same.
     """
     removed = 0
     async for page in deps.storage.pages(("audio/", "user_audio/")):

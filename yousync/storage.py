@@ -15,6 +15,7 @@ from yousync.failpoints import failpoints
 from yousync.failures import Down, Transient
 from yousync.metrics import STORAGE_SECONDS, timed
 from yousync.settings import Settings
+from yousync.signing import on_s3_clock
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -47,7 +48,8 @@ class Storage:
     async def put(self, key: str, body: bytes, *, container: str) -> None:
         """Store `body` under `key`; the same bytes again change nothing."""
         with _translated():
-            await self._client.put_object(
+            await on_s3_clock(
+                self._client.put_object,
                 Bucket=self.bucket,
                 Key=key,
                 Body=body,
@@ -60,7 +62,7 @@ class Storage:
         """How many bytes lie under `key`, None when nothing does."""
         with _translated():
             try:
-                found = await self._client.head_object(Bucket=self.bucket, Key=key)
+                found = await on_s3_clock(self._client.head_object, Bucket=self.bucket, Key=key)
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey"}:
                     return None
@@ -80,7 +82,7 @@ class Storage:
     async def delete(self, key: str) -> None:
         """Remove what lies under `key`; nothing happens when nothing does."""
         with _translated():
-            await self._client.delete_object(Bucket=self.bucket, Key=key)
+            await on_s3_clock(self._client.delete_object, Bucket=self.bucket, Key=key)
 
     async def pages(self, prefixes: Iterable[str]) -> AsyncIterator[list[tuple[str, datetime]]]:
         """Everything under these prefixes: keys and when they were written, a page at a time."""
