@@ -1,7 +1,7 @@
 # `make run` and `make test` are all one needs; both build .venv first, which is quick when nothing changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test faults test-browser lint lock clean
+.PHONY: help setup run test faults bench test-browser lint lock clean
 
 # The first of these that is 3.11 to 3.13; `make PYTHON=/path/to/python` chooses another.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -18,6 +18,7 @@ help:
 	@echo "make run           the whole of YouSync on http://127.0.0.1:8000, with a demonstration (ARGS='--port 9000')"
 	@echo "make test          lint, types, import rules and all tests that need nothing but Python (ARGS=tests/web)"
 	@echo "make faults        every process killed at every point it could die, and every outage (12 minutes)"
+	@echo "make bench         the speed beside the old design and the least possible, into docs/benchmarks.md (12 minutes)"
 	@echo "make test-browser  the tests in a real browser (Debian packages: chromium chromium-driver)"
 	@echo "make lint          everything of 'make test' but the tests"
 	@echo "make setup         .venv with everything from requirements.lock"
@@ -51,6 +52,9 @@ test: lint
 faults: setup
 	FAULTS=all $(BIN)/pytest -s tests/faults $(ARGS)
 
+bench: setup
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 test-browser: setup
 	@{ command -v chromium && command -v chromedriver; } >/dev/null || { echo "The browser tests need Debian's packages: apt-get install chromium chromium-driver" >&2; exit 1; }
 	$(BIN)/pytest -m browser $(ARGS)
@@ -59,5 +63,5 @@ lock:
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv benchmarks/.venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

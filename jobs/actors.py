@@ -33,6 +33,9 @@ log = structlog.get_logger(__name__)
 MAX_LAPSES: Final = 10
 """Leases in a row that may run out before a job is suspected of killing its workers."""
 
+LONGEST_PAUSE: Final = 600.0
+"""Seconds a dependency may ask for; whoever says more is asked again all the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
@@ -187,7 +190,7 @@ async def _after_failure(deps: Deps, job: Job, work: Work, failure: StageFailure
         return await _settle(deps, job, State.PARKED, failure.code, failure.cause)
     # What cannot even be parked is tried until it works: its outcome is decided, or its audio has to go.
     counted = open_ended and not down
-    pause = failure.retry_after or 0.0
+    pause = min(failure.retry_after or 0.0, LONGEST_PAUSE)
     move = await deps.store.stumble(
         job,
         event=event,

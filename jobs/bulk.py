@@ -9,11 +9,12 @@ from enum import StrEnum
 from typing import Final
 
 from jobs.deps import Deps
+from jobs.filter import Filter
 from jobs.ops import By, Ops
 from jobs.pipeline import CHOICES, MOVES, Move
-from jobs.search import Filter, search
+from jobs.search import search
 from yousync.errors import JobNotFound, OperationRefused
-from yousync.job import Stage, State
+from yousync.job import Job, Stage, State, is_job_id
 
 AT_ONCE: Final = 16  # below the pool of database connections
 PAGE: Final = 200
@@ -71,6 +72,22 @@ class Report:
     refused: list[Refusal]
 
 
+async def do(ops: Ops, operation: Operation, job_id: str) -> Job | None:
+    """Do it to this job; where it stands then, None for a deleted one. Raises JobNotFound, OperationRefused."""
+    if not is_job_id(job_id):
+        raise JobNotFound
+    match operation.action:
+        case Action.RETRY:
+            return await ops.restart(job_id, stage=operation.stage, by=operation.by)
+        case Action.CANCEL:
+            return await ops.cancel(job_id, by=operation.by)
+        case Action.ACCEPT_LATE:
+            return await ops.accept_late(job_id, by=operation.by)
+        case Action.DELETE:
+            await ops.delete(job_id, by=operation.by)
+            return None
+
+
 async def do_to(ops: Ops, operation: Operation, job_ids: Iterable[str]) -> Report:
     """Do it to these jobs. One that refuses keeps nobody else from it; what is down raises its own errors."""
     turns = asyncio.Semaphore(AT_ONCE)
@@ -78,7 +95,7 @@ async def do_to(ops: Ops, operation: Operation, job_ids: Iterable[str]) -> Repor
     async def one(job_id: str) -> Refusal | None:
         async with turns:
             try:
-                await _do(ops, operation, job_id)
+                await do(ops, operation, job_id)
             except (JobNotFound, OperationRefused) as error:
                 return Refusal(job_id=job_id, code=error.code, detail=error.in_english)
             return None
@@ -106,15 +123,3 @@ async def do_to_all(
         if page.next_cursor is None:
             return
         cursor, left = page.next_cursor, None if left is None else left - len(page.jobs)
-
-
-async def _do(ops: Ops, operation: Operation, job_id: str) -> None:
-    match operation.action:
-        case Action.RETRY:
-            await ops.restart(job_id, stage=operation.stage, by=operation.by)
-        case Action.CANCEL:
-            await ops.cancel(job_id, by=operation.by)
-        case Action.ACCEPT_LATE:
-            await ops.accept_late(job_id, by=operation.by)
-        case Action.DELETE:
-            await ops.delete(job_id, by=operation.by)

@@ -48,7 +48,9 @@ class Detail(Summary):
 
 async def describe(deps: Deps, job_id: str) -> Detail:
     """All that is known of a job. Raises JobNotFound; S3 being away is told and not raised."""
-    record = await deps.store.read(job_id) if is_job_id(job_id) else None
+    if not is_job_id(job_id):
+        raise JobNotFound
+    record = await deps.store.read(job_id)
     kept = await AnalysisResult.get_or_none(job_id=job_id)
     if kept is not None and kept.deleted_at is not None and record is None:
         raise JobNotFound
@@ -133,7 +135,7 @@ async def _audio(deps: Deps, job_id: str, row: AnalysisResult | None, record: Jo
         uri=deps.storage.uri(key),
         link=await deps.storage.presigned(key),
         stored=stored,
-        staged=await deps.store.staged(job_id) is not None,
+        staged=await deps.store.is_staged(job_id),
         size=size or (record and record.size) or None,
         duration_ms=(record and record.duration_ms) or None,
     )

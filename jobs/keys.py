@@ -13,6 +13,7 @@ DEPLOYMENT: Final = PREFIX + "deployment"
 INCARNATION: Final = PREFIX + "incarnation"
 SERVER: Final = PREFIX + "server"  # the run of the Valkey server whose records were last held against their rows
 WORKERS: Final = PREFIX + "workers"
+GATEKEEPING: Final = PREFIX + "gatekeeping"  # who paused and resumed what, and why
 PROBE: Final = PREFIX + "probe"
 ONCE: Final = PREFIX + "once:"
 

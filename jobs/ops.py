@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from jobs.deps import Deps
 from jobs.encoding import fields_of, job_of_reply
@@ -13,12 +13,14 @@ from jobs.identity import Identity
 from jobs.pipeline import CHOICES, MOVES, RESTARTS, Move
 from jobs.presence import WorkerInfo, workers
 from jobs.reconciler import job_of_row
-from jobs.records import Gate, Stats
+from jobs.records import Gate, GateEvent, Stats
 from models.analysis_result import AnalysisResult, find_result
 from models.deletion import bury
 from yousync.errors import JobNotFound, OperationRefused
 from yousync.failures import LEARNER_MESSAGES
-from yousync.job import Job, Stage, State
+from yousync.job import Job, Stage, State, is_job_id
+
+_LOST: Final = "its record is lost; the reconciler takes care of it within a minute"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,9 @@ class Ops:
         row = await self._row(job_id)
         job = await self._store.read(job_id)
         if job is None and not State(row.state).final:
-            raise OperationRefused("its record is lost; the reconciler takes care of it within a minute")
+            raise OperationRefused(_LOST)
+        if job is not None and not job.state.final:
+            raise OperationRefused(f"the job is {job.state}")
         job = job or job_of_row(row, self._identity)
         if stage is None:
             if row.state == State.COMPLETED:
@@ -61,7 +65,7 @@ class Ops:
         job = await self._with_audio(job, stage)
         sources = dict.fromkeys(CHOICES[Move.RESTART][0], True)
         return await self._moved(
-            job_id,
+            row,
             Move.RESTART,
             by.event(),
             target=RESTARTS[stage],
@@ -73,14 +77,14 @@ class Ops:
 
     async def cancel(self, job_id: str, *, by: By) -> Job:
         """End an unfinished or parked job; a worker that is at it loses its claim."""
-        await self._row(job_id)
+        row = await self._row(job_id)
         message = LEARNER_MESSAGES["cancelled"]
-        return await self._moved(job_id, Move.CANCEL, by.event(code="cancelled"), message=message)
+        return await self._moved(row, Move.CANCEL, by.event(code="cancelled"), message=message)
 
     async def accept_late(self, job_id: str, *, by: By) -> Job:
         """Take the result that came after the end for the job's own, as a new run."""
-        await self._row(job_id)
-        return await self._moved(job_id, Move.ACCEPT_LATE, by.event())
+        row = await self._row(job_id)
+        return await self._moved(row, Move.ACCEPT_LATE, by.event())
 
     async def delete(self, job_id: str, *, by: By) -> None:
         """Delete a result for good, and its recording; a job that is running ends."""
@@ -93,9 +97,13 @@ class Ops:
         """Let no job start these stages; those that are at it finish. Uploads go on being accepted."""
         await self._store.script.run("pause", names=list(stages), who=by.who, why=by.why)
 
-    async def resume(self, stages: Collection[Stage]) -> None:
+    async def resume(self, stages: Collection[Stage], *, by: By) -> None:
         """Open these stages again; whoever stands in line goes on."""
-        await self._store.script.run("resume", names=list(stages))
+        await self._store.script.run("resume", names=list(stages), who=by.who, why=by.why)
+
+    async def gatekeeping(self, *, limit: int = 100) -> list[GateEvent]:
+        """What was paused and resumed, by whom and why, newest first."""
+        return await self._store.gatekeeping(limit=limit)
 
     async def stats(self) -> Stats:
         """How things stand."""
@@ -110,24 +118,24 @@ class Ops:
         return await workers(self._deps.valkey)
 
     async def _row(self, job_id: str) -> AnalysisResult:
-        row = await find_result(job_id)
+        row = await find_result(job_id) if is_job_id(job_id) else None
         if row is None:
             raise JobNotFound
         return row
 
     async def _with_audio(self, job: Job, stage: Stage) -> Job:
         """The job, its size filled in where only S3 knows it. Raises OperationRefused when the audio is nowhere."""
-        if stage is Stage.PERSIST or (stage is Stage.UPLOAD and await self._store.staged(job.id) is not None):
+        if stage is Stage.PERSIST or (stage is Stage.UPLOAD and await self._store.is_staged(job.id)):
             return job
         size = await self._deps.storage.size(job.s3_key)
         if size is None:
             raise OperationRefused(f"its audio is not in S3, so it cannot start with {stage}")
         return replace(job, size=size)
 
-    async def _moved(self, job_id: str, move: Move, event: dict[str, Any], **arguments: Any) -> Job:
+    async def _moved(self, row: AnalysisResult, move: Move, event: dict[str, Any], **arguments: Any) -> Job:
         reply = await self._store.script.run(
             move.value,
-            id=job_id,
+            id=row.job_id,
             op=secrets.token_hex(8),
             move=move,
             event=event,
@@ -139,6 +147,7 @@ class Ops:
                 return job_of_reply(reply[1])
             case b"no_result":
                 raise OperationRefused("no result is kept that it could go on with")
-            case _:
-                state = reply[1].decode() or "over: its record is gone"
+            case _ if state := reply[1].decode():
                 raise OperationRefused(f"the job is {state}")
+            case _:
+                raise OperationRefused("the job is over: its record is gone" if State(row.state).final else _LOST)

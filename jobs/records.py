@@ -34,6 +34,17 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateEvent:
+    """An operator paused or resumed a stage."""
+
+    at_ms: int
+    stage: Stage
+    action: str  # "pause" or "resume"
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
     """All that lies in Valkey, counted. Times are milliseconds since 1970 on Valkey's clock."""
 
@@ -50,8 +61,9 @@ class Stats:
 class Records:
     """Raises yousync.valkey.VALKEY_DOWN errors when Valkey is away."""
 
-    def __init__(self, valkey: Redis, settings: Settings) -> None:
+    def __init__(self, valkey: Redis, staging: Redis, settings: Settings) -> None:
         self._valkey = valkey
+        self._staging = staging
         self._settings = settings
         self.script = Script(valkey, settings)
         self._run = self.script.run
@@ -96,6 +108,23 @@ class Records:
     async def events(self, job_id: str) -> list[Event]:
         """The log of a job, oldest first."""
         return [event_of(entry, found) for entry, found in await self._valkey.xrange(keys.events(job_id))]
+
+    async def is_staged(self, job_id: str) -> bool:
+        """Whether the audio of a job lies staged."""
+        return bool(await self._staging.exists(keys.audio(job_id)))
+
+    async def gatekeeping(self, *, limit: int) -> list[GateEvent]:
+        """What operators paused and resumed, newest first; it is kept for 90 days."""
+        return [
+            GateEvent(
+                at_ms=int(found[b"at_ms"]),
+                stage=Stage(found[b"stage"].decode()),
+                action=found[b"action"].decode(),
+                who=found[b"who"].decode(),
+                why=found[b"why"].decode(),
+            )
+            for _, found in await self._valkey.xrevrange(keys.GATEKEEPING, count=limit)
+        ]
 
     async def stats(self) -> Stats:
         """How things stand."""

@@ -1,36 +1,23 @@
-"""Finding jobs for operators. Postgres has the order and how jobs ended, Valkey what those under way are doing."""
+"""Finding jobs for operators. Postgres has the order and how jobs ended, Valkey what those under way are doing.
+
+A job is found from the moment its row is written, which is before its learner has a 202.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from jobs.deps import Deps
+from jobs.filter import Filter
 from models.analysis_search import Criteria, Ends, Row, count as count_rows, newest
 from models.user import user_id_of
 from yousync.job import FINAL_STATES, STAGE_OF, Job, Kind, Stage, State
 
 UNFINISHED: Final = frozenset(STAGE_OF)
-AGE: Final = r"[1-9][0-9]{0,5}[smhd]"
-"""How ages are written: 90s, 10m, 24h, 7d."""
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _EVERYTHING: Final = 10_000_000  # ids of a state, read at once
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which jobs: all that meet every criterion. Ages count from the upload, on Valkey's clock."""
-
-    states: frozenset[State] = frozenset(State)
-    stage: Stage | None = None  # the one they are in, or had got to when they ended
-    user: str = ""  # id or e-mail
-    token_id: int | None = None
-    older_than: timedelta | None = None
-    younger_than: timedelta | None = None
-    code: str = ""  # error code of the last failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +44,6 @@ class Page:
 
     jobs: list[Summary]
     next_cursor: int | None
-
-
-def age(text: str) -> timedelta:
-    """The age that is written like this. Raises ValueError."""
-    if re.fullmatch(AGE, text) is None:
-        raise ValueError(f"{text!r} is no age: write 90s, 10m, 24h or 7d")
-    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
 async def search(deps: Deps, wanted: Filter, *, cursor: int | None = None, limit: int = 50) -> Page:
@@ -128,6 +108,8 @@ def _meets(job: Summary, wanted: Filter) -> bool:
 
 async def _criteria(deps: Deps, wanted: Filter) -> Criteria | None:
     """The same in terms of rows; None when there can be none."""
+    if not (wanted.user + wanted.code).isprintable():  # Postgres knows no NUL
+        return None
     user_id = await user_id_of(wanted.user) if wanted.user else None
     if wanted.user and user_id is None:
         return None
@@ -157,8 +139,14 @@ async def _ends(deps: Deps, wanted: Filter) -> Ends | None:
 
 
 def _at_rest(wanted: Filter) -> frozenset[State]:
-    """The states that a row alone may tell of: ended, or never heard of again since it was accepted."""
-    return FINAL_STATES if wanted.code else FINAL_STATES | {State.ACCEPTED}
+    """The states that a row alone may tell of: ended, or never heard of again since it was accepted.
+
+    Completed jobs are left out where they cannot be meant, because most jobs are completed.
+    """
+    states = FINAL_STATES | {State.ACCEPTED}
+    if wanted.stage or wanted.code:
+        states -= {State.COMPLETED}
+    return states - {State.ACCEPTED} if wanted.code else states
 
 
 async def _failing(deps: Deps, job_ids: Collection[str], code: str) -> list[str]:

@@ -48,8 +48,7 @@ class Store(Records):
     """Records, moved only by the script; raises yousync.valkey.VALKEY_DOWN errors when Valkey is away."""
 
     def __init__(self, valkey: Redis, staging: Redis, settings: Settings) -> None:
-        super().__init__(valkey, settings)
-        self._staging = staging
+        super().__init__(valkey, staging, settings)
         self._same = staging is valkey  # then the script sees the staged audio too
         self._lease_ms = round(settings.lease_seconds * 1000)
         self._audio_ms = settings.staged_audio_days * 86_400_000

@@ -37,7 +37,7 @@ class Line:
 async def tail(deps: Deps, job_id: str) -> AsyncGenerator[Line, None]:
     """A job's events from its first to its last, each once, whatever connections break. Raises JobNotFound."""
     row = await find_result(job_id) if is_job_id(job_id) else None
-    if row is None and not (is_job_id(job_id) and await deps.store.read(job_id)):
+    if row is None and (not is_job_id(job_id) or await deps.store.read(job_id) is None):
         raise JobNotFound
     seen = 0
     async with _hints(deps.settings, job_id) as hints:

@@ -119,15 +119,12 @@ class WokenWorker(Worker):
         await self.sem.acquire()
         self.job_counter += 1
         run = self.loop.create_task(self.run_job(name, place))
-        run.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())
+        run.add_done_callback(self._free)
         self.tasks[name] = run
 
-    @override
-    async def run_job(self, job_id: str, score: int) -> None:
-        try:
-            await super().run_job(job_id, score)
-        finally:
-            self._woken.set()
+    def _free(self, _: asyncio.Task[None]) -> None:
+        self._release_sem_dec_counter_on_complete()
+        self._woken.set()  # not before: whoever polls looks at the counter first
 
     @override
     async def record_health(self) -> None:

@@ -150,7 +150,10 @@ ON CONFLICT (job_id) DO UPDATE SET
     incarnation = EXCLUDED.incarnation, state = EXCLUDED.state, status = EXCLUDED.status,
     progress = EXCLUDED.progress, message = EXCLUDED.message, code = EXCLUDED.code,
     attempts = EXCLUDED.attempts, result = EXCLUDED.result, overall_score = EXCLUDED.overall_score,
-    history = EXCLUDED.history, stage = EXCLUDED.stage
+    stage = EXCLUDED.stage, history = coalesce((
+        SELECT jsonb_agg(event) FROM jsonb_array_elements(kept.history) AS event
+        WHERE (event->>'version')::int < (EXCLUDED.history->0->>'version')::int
+    ), '[]') || EXCLUDED.history
 WHERE kept.deleted_at IS NULL
   AND (kept.run < EXCLUDED.run OR (kept.run = EXCLUDED.run AND kept.status = 'processing'))
 RETURNING state
@@ -201,6 +204,7 @@ async def record_conclusion(
 
     It does not matter whether the row was there, or whether the same statement was committed before a crash.
     A row of a newer run, or of this run but already ended, stays as it is: its state is returned and holds.
+    Events of earlier runs that `history` does not hold any more are kept before it.
     None means that the row was deleted meanwhile. Raises IntegrityError when token, script or user is gone.
     """
     values = _values(job, conclusion, version=version, history=history)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,8 @@ from typing_extensions import override
 
 from yousync.cli.service import Web, Worker
 from yousync.local.part import Part
-from yousync.local.program import answers
+from yousync.local.process import Command
+from yousync.local.program import answers, python
 from yousync.settings import Settings
 
 
@@ -36,7 +40,10 @@ def _text(value: Any) -> str:
 
 
 class WebProcess(Web):
-    """A web process on `port`, that of the settings unless told otherwise; `extra` variables are added."""
+    """A web process on `port`, that of the settings unless told otherwise; `extra` variables are added.
+
+    The clock of its host is `clock_off` seconds ahead of ours.
+    """
 
     def __init__(
         self,
@@ -46,9 +53,11 @@ class WebProcess(Web):
         port: int | None = None,
         with_worker: bool = False,
         name: str = "web",
+        clock_off: float = 0.0,
         **extra: str,
     ) -> None:
         self.name = name
+        self.clock_off = clock_off
         port = settings.port if port is None else port
         super().__init__(
             lambda: environment(settings) | {"PORT": str(port)} | extra,
@@ -58,18 +67,29 @@ class WebProcess(Web):
         )
 
     @override
+    def command(self) -> Command:
+        return _off(super().command(), self.clock_off)
+
+    @override
     async def ready(self) -> bool:
         """Whether it serves, be its dependencies there or not."""
         return await answers(f"{self.url}/livez")
 
 
 class WorkerProcess(Worker):
-    """A worker process; `extra` variables are added."""
+    """A worker process; `extra` variables are added. The clock of its host is `clock_off` seconds ahead of ours."""
 
-    def __init__(self, settings: Settings, *, logs: Path, name: str = "worker", **extra: str) -> None:
+    def __init__(
+        self, settings: Settings, *, logs: Path, name: str = "worker", clock_off: float = 0.0, **extra: str
+    ) -> None:
         self.name = name
+        self.clock_off = clock_off
         super().__init__(lambda: environment(settings) | extra, logs=logs)
         self._seen = 0
+
+    @override
+    def command(self) -> Command:
+        return _off(super().command(), self.clock_off)
 
     @override
     async def prepare(self) -> None:
@@ -82,6 +102,14 @@ class WorkerProcess(Worker):
         with self.process.log.open("rb") as log:
             log.seek(self._seen)
             return b"worker_ready" in log.read()
+
+
+def _off(command: Command, seconds: float) -> Command:
+    """The same command on a host whose clock is off."""
+    if not seconds:
+        return command
+    given = command.argv[len(python("yousync.cli")) :]
+    return replace(command, argv=[*python("tests.faults.skewed"), str(seconds), *given])
 
 
 def freeze(part: Part) -> None:
@@ -102,6 +130,16 @@ def _signal(part: Part, number: signal.Signals) -> None:
 def terminate(part: Part) -> None:
     """Ask a process to end, as a deploy does, and do not wait for it."""
     _signal(part, signal.SIGTERM)
+
+
+@asynccontextmanager
+async def running(*parts: Part) -> AsyncIterator[None]:
+    """All of them run while inside; in the end each is asked to go."""
+    try:
+        await asyncio.gather(*(part.start() for part in parts))
+        yield
+    finally:
+        await asyncio.gather(*(part.stop() for part in parts))
 
 
 async def died(part: Part, *, seconds: float = 20.0) -> int:

@@ -41,8 +41,15 @@ class Control:
 
     async def requests(self, job_id: str) -> list[dict[str, Any]]:
         """The ledger's lines about requests for this job."""
+        return await self._lines("request", job_id)
+
+    async def webhooks(self, job_id: str) -> list[dict[str, Any]]:
+        """The ledger's lines about attempts to tell the result: how each was answered, and since when it was there."""
+        return await self._lines("webhook", job_id)
+
+    async def _lines(self, event: str, job_id: str) -> list[dict[str, Any]]:
         async with self._session.get("/ledger", params={"job_id": job_id}) as reply:
-            return [line for line in (await reply.json())["lines"] if line["event"] == "request"]
+            return [line for line in (await reply.json())["lines"] if line["event"] == event]
 
 
 @asynccontextmanager

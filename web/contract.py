@@ -2,7 +2,8 @@
 
 A handler's keyword-only parameters are the locations of its input, each one pydantic model:
 `path`, `query`, `header`, `body` (JSON) and `form` (multipart with one file). `user` makes the route
-bearer-protected, `user: ... | None` takes the bearer where there is one. The return annotation is the reply.
+bearer-protected, `user: ... | None` takes the bearer where there is one, `admin` wants an operator's. The
+return annotation is the reply.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from web.answers import reply_type, respond
 from web.inputs import bind, file_field
 from web.replies import Reply
 from yousync.errors import (
+    AdminOnly,
     FileTooLarge,
     MalformedBody,
     TokenExpired,
@@ -34,18 +36,22 @@ from yousync.errors import (
 
 __all__ = ["AUTHENTICATE", "Contract", "DbId", "Endpoint", "Reply", "register", "spellings"]
 
-Auth = Literal["none", "optional", "required"]
+Auth = Literal["none", "optional", "required", "admin"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Authenticate = Callable[[web.Request], Awaitable[Any]]
 AnyHandler = TypeVar("AnyHandler", bound=Callable[..., Awaitable[Any]])
 
 AUTHENTICATE: web.AppKey[Authenticate] = web.AppKey("authenticate")
-"""Finds the user of a request: None without an Authorization header, else a user or an Unauthenticated error."""
+"""Finds the user of a request: None without an Authorization header, else a user or an Unauthenticated error.
+
+Of a user the contract knows `is_admin` alone.
+"""
 
 DbId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """An id that a Postgres `integer` can hold; any other integer in a path names nothing and is a 404."""
 
 LOCATIONS = ("path", "query", "header", "body", "form")
+CALLERS = ("user", "admin")
 _BODY_ERRORS = {
     "body": (MalformedBody, TooLarge, UploadTooSlow),
     "form": (MalformedBody, FileTooLarge, UploadTooSlow, UploadsBusy),
@@ -54,6 +60,7 @@ _AUTH_ERRORS: dict[Auth, tuple[type[YouSyncError], ...]] = {
     "none": (),
     "optional": (TokenInvalid, TokenExpired),
     "required": (TokenMissing, TokenInvalid, TokenExpired),
+    "admin": (TokenMissing, TokenInvalid, TokenExpired, AdminOnly),
 }
 
 
@@ -86,14 +93,22 @@ class Endpoint:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer `request`: find the user, validate, call the handler, encode."""
-        arguments: dict[str, Any] = {}
-        if self.auth != "none":
-            arguments["user"] = await request.app[AUTHENTICATE](request)
-            if arguments["user"] is None and self.auth == "required":
-                raise TokenMissing
+        arguments = await self._caller(request)
         async with bind(request, self.inputs, self.raises) as values:
             result = await self.handler(request, **arguments, **values)
             return respond(result, self.status)
+
+    async def _caller(self, request: web.Request) -> dict[str, Any]:
+        if self.auth == "none":
+            return {}
+        caller = await request.app[AUTHENTICATE](request)
+        if caller is None and self.auth != "optional":
+            raise TokenMissing
+        if self.auth != "admin":
+            return {"user": caller}
+        if not caller.is_admin:
+            raise AdminOnly
+        return {"admin": caller}
 
 
 class Contract:
@@ -191,18 +206,17 @@ def _endpoint(
         for parameter in inspect.signature(handler).parameters.values()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     ]
-    unknown = set(keywords) - {*LOCATIONS, "user"}
+    known = (*LOCATIONS, *CALLERS)
+    unknown = set(keywords) - set(known)
     if unknown:
-        raise TypeError(f"{name}: {', '.join(sorted(unknown))} is no location; there are {', '.join(LOCATIONS)}, user")
+        raise TypeError(f"{name}: {', '.join(sorted(unknown))} is no location; there are {', '.join(known)}")
     inputs = {location: hints[location] for location in LOCATIONS if location in keywords}
     placeholders = set(re.findall(r"{(\w+)", path))
     if placeholders != set(inputs["path"].model_fields if "path" in inputs else ()):
         raise TypeError(f"{name}: {path} and the model of `path` name different things")
     if "form" in inputs:
         file_field(inputs["form"])  # fails here and not at the first request
-    auth: Auth = "none"
-    if "user" in keywords:
-        auth = "optional" if type(None) in getattr(hints["user"], "__args__", ()) else "required"
+    auth = _auth(keywords, hints)
     implied = (*_AUTH_ERRORS[auth], *(error for location in inputs for error in _BODY_ERRORS.get(location, ())))
     summary, _, description = (inspect.getdoc(handler) or "").partition("\n")
     return Endpoint(
@@ -220,3 +234,11 @@ def _endpoint(
         summary=summary.strip().rstrip("."),
         description=description.strip(),
     )
+
+
+def _auth(keywords: Sequence[str], hints: dict[str, Any]) -> Auth:
+    if "admin" in keywords:
+        return "admin"
+    if "user" in keywords:
+        return "optional" if type(None) in getattr(hints["user"], "__args__", ()) else "required"
+    return "none"

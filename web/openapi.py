@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
 
-from web.contract import Contract, Endpoint
+from web.contract import Auth, Contract, Endpoint
 from web.inputs import header_name
 from web.problems import PROBLEM_TYPE, problem_type
 from yousync.errors import YouSyncError
@@ -18,6 +18,11 @@ VERSION = "3.1.1"
 _REF = "#/components/schemas/{model}"
 _PLACES = {"path": "path", "query": "query", "header": "header"}
 _MEDIA = {"body": "application/json", "form": "multipart/form-data"}
+_SECURITY: dict[Auth, list[dict[str, list[str]]]] = {
+    "optional": [{}, {"bearer": []}],
+    "required": [{"bearer": []}],
+    "admin": [{"bearer": ["admin"]}],  # for schemes other than OAuth 2 the list names roles
+}
 _Schemas = dict[tuple[str, str], dict[str, Any]]
 
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -117,8 +122,8 @@ def _operation(endpoint: Endpoint, schemas: _Schemas, components: dict[str, Any]
         if location in endpoint.inputs:
             content = {media: {"schema": schemas[endpoint.name, location]}}
             operation["requestBody"] = {"required": True, "content": content}
-    if endpoint.auth != "none":
-        operation["security"] = [{"bearer": []}] if endpoint.auth == "required" else [{}, {"bearer": []}]
+    if endpoint.auth in _SECURITY:
+        operation["security"] = _SECURITY[endpoint.auth]
     return operation
 
 

@@ -20,6 +20,7 @@ from web.replies import json_response
 from yousync.errors import (
     BadRequest,
     DependencyDown,
+    Forbidden,
     NotFound,
     TokenExpired,
     TokenInvalid,
@@ -48,10 +49,10 @@ _UNREACHABLE = (
     DBConnectionError,
 )
 _KNOWN: dict[int, type[YouSyncError]] = {
-    error.status: error for error in (BadRequest, Unauthenticated, NotFound, TooLarge, Unprocessable, Unavailable)
+    error.status: error
+    for error in (BadRequest, Unauthenticated, Forbidden, NotFound, TooLarge, Unprocessable, Unavailable)
 }
 _TITLES_KO = {
-    403: "권한이 없습니다",
     405: "허용되지 않는 요청 방식입니다",
     408: "요청 시간이 초과되었습니다",
     415: "지원하지 않는 형식입니다",
@@ -94,7 +95,7 @@ def render(request: web.Request, error: YouSyncError) -> web.Response:
         status=error.status,
         code=error.code,
         title=title,
-        detail=title if error.detail == error.title_ko else error.detail,
+        detail=error.in_english if english else error.detail,
         english=english,
         headers=headers,
         errors=error.errors,

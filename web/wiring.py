@@ -11,6 +11,7 @@ from jobs.changes import open_changes
 from jobs.deps import Deps, open_deps
 from jobs.engine import Engine
 from jobs.identity import identified
+from jobs.ops import Ops
 from jobs.worker import working
 from web.hub import Hub, running_hub
 from web.uploads import UploadBudget
@@ -20,6 +21,7 @@ from yousync.settings import Settings
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
 DEPS: web.AppKey[Deps] = web.AppKey("deps", Deps)
 ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
+OPS: web.AppKey[Ops] = web.AppKey("ops", Ops)
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
 PROBER: web.AppKey[Prober] = web.AppKey("prober", Prober)
 BUDGET: web.AppKey[UploadBudget] = web.AppKey("budget", UploadBudget)
@@ -37,6 +39,7 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             changes = await stack.enter_async_context(open_changes(settings))
             app[DEPS] = deps
             app[ENGINE] = engine
+            app[OPS] = Ops(deps, identity)
             app[HUB] = await stack.enter_async_context(running_hub(engine, changes))
             app[PROBER] = await stack.enter_async_context(Prober.open(max_seconds=settings.max_audio_seconds))
             app[BUDGET] = UploadBudget(settings.uploads_in_flight_bytes)

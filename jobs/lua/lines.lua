@@ -82,8 +82,9 @@ local function strike(stage, id, code, pause_ms)
   if not open[1] and redis.call('SCARD', suspects) < a.breaker_jobs then return false end
   local opens = tonumber(open[2] or 0)
   local pause = math.max(math.min(1000 * 2 ^ opens, 15000), pause_ms)
-  redis.call('HSET', breaker, 'until_ms', int(now + pause), 'opens', int(opens + 1), 'trial_ms', '0', 'code', code)
-  redis.call('PEXPIRE', breaker, 600000)
+  redis.call('HSET', breaker, 'until_ms', int(now + pause), 'opens', int(opens + 1), 'code', code)
+  redis.call('HDEL', breaker, 'trial', 'trial_ms')
+  redis.call('PEXPIRE', breaker, int(pause + 600000))
   return true
 end
 
@@ -93,10 +94,18 @@ local function works(stage)
   if redis.call('DEL', breaker_key(stage)) == 1 then nudge(stage) end
 end
 
--- To the end of the line: the next one to try a stage that is shut is another.
+-- A job that tried a shut stage was stopped before it could tell whether the stage works: another may try.
+local function untried(stage, id)
+  if not stage or redis.call('HGET', breaker_key(stage), 'trial') ~= id then return end
+  redis.call('HDEL', breaker_key(stage), 'trial', 'trial_ms')
+  nudge(stage)
+end
+
+-- To the end of the line, but not before those that came earlier: the next one to try a stage that is shut is another.
 local function stand_last(id, stage)
   local last = redis.call('ZRANGE', line_key(stage), -1, -1, 'WITHSCORES')
-  redis.call('ZADD', line_key(stage), (tonumber(last[2]) or 0) + 1, id)
+  local place = tonumber(redis.call('HGET', job_key(id), 'place') or 0)
+  redis.call('ZADD', line_key(stage), math.max(place, (tonumber(last[2]) or 0) + 1), id)
   redis.call('ZREM', DUE, id)
 end
 
@@ -105,17 +114,24 @@ local function leave_line(id, state)
   if stage then redis.call('ZREM', line_key(stage), id) end
 end
 
+local function note(stage, action)
+  redis.call('XADD', P .. 'gatekeeping', 'MAXLEN', '~', '1000', '*',
+    'at_ms', int(now), 'stage', stage, 'action', action, 'who', a.who, 'why', a.why)
+  redis.call('PEXPIRE', P .. 'gatekeeping', 7776000000) -- 90 days
+end
+
 function commands.pause()
   for _, stage in ipairs(a.names) do
     redis.call('HSETNX', paused_key(stage), 'since_ms', int(now))
     redis.call('HSET', paused_key(stage), 'who', a.who, 'why', a.why)
+    note(stage, 'pause')
   end
   return { 'paused' }
 end
 
 function commands.resume()
   for _, stage in ipairs(a.names) do
-    redis.call('DEL', paused_key(stage))
+    if redis.call('DEL', paused_key(stage)) == 1 then note(stage, 'resume') end
     nudge(stage)
   end
   return { 'resumed' }

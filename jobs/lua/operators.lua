@@ -1,7 +1,8 @@
--- What operators and learners do to a job from outside; `op` makes each of them safe to send twice.
+-- What operators and learners do to a job from outside. Each is safe to send twice, also after workers moved the job
+-- on: the record remembers the last one's `op` under a name of its own.
 
 local function done_before(id)
-  return redis.call('HGET', job_key(id), 'op') == a.op
+  return redis.call('HGET', job_key(id), 'operation') == a.op
 end
 
 local function moved(id) return { 'moved', redis.call('HGETALL', job_key(id)) } end
@@ -19,7 +20,7 @@ function commands.restart()
     a.fields.version = int(a.version)
     for name, value in pairs(a.fields) do redis.call('HSET', job_key(id), name, value) end
   end
-  local fields = afresh({ op = a.op, progress = '0', inbox = '' }, math.max(tonumber(record[2] or 0), a.run) + 1)
+  local fields = afresh({ operation = a.op, progress = '0', inbox = '' }, math.max(tonumber(record[2] or 0), a.run) + 1)
   if again then fields.inbox = '1' else redis.call('DEL', inbox_key(id)) end
   revive(id, owner)
   local version = step(id, source, a.target, 'restart', fields, a.event)
@@ -34,13 +35,12 @@ function commands.cancel()
   local source = record[1]
   local target = source and a.targets[source]
   if not target then return { 'refused', source or '' } end
-  local fields = { op = a.op, claim = '', outcome = 'cancelled', code = a.event.code, message = a.message,
+  local fields = { operation = a.op, claim = '', outcome = 'cancelled', code = a.event.code, message = a.message,
     stage = a.stages[source] or redis.call('HGET', job_key(id), 'stage') or '', tries = '0', holds = '0' }
   if source == 'parked' then
     fields.run = int(tonumber(record[2]) + 1)
     revive(id, record[3])
   end
-  leave_line(id, source)
   local version = step(id, source, target, 'cancel', fields, a.event)
   dispatch(id, version)
   return moved(id)
@@ -55,7 +55,7 @@ function commands.accept_late()
   if not target then return { 'refused', source or '' } end
   if redis.call('EXISTS', late_key(id)) == 0 then return { 'no_result' } end
   redis.call('RENAME', late_key(id), inbox_key(id))
-  local fields = afresh({ op = a.op, progress = '0', inbox = '1', late = '' }, tonumber(record[2]) + 1)
+  local fields = afresh({ operation = a.op, progress = '0', inbox = '1', late = '' }, tonumber(record[2]) + 1)
   revive(id, record[3])
   local version = step(id, source, target, 'accept_late', fields, a.event)
   dispatch(id, version)
@@ -77,7 +77,6 @@ function commands.erase()
   local dedupe = P .. 'dedupe:' .. (record[4] or '')
   if redis.call('GET', dedupe) == id then redis.call('DEL', dedupe) end
   leave(record[3] or a.fields.owner, id)
-  leave_line(id, source)
   redis.call('PERSIST', job_key(id))
   redis.call('PERSIST', events_key(id))
   local fields = { claim = '', outcome = '', inbox = '', late = '', code = a.event.code, message = a.message,
@@ -98,6 +97,7 @@ function commands.forget()
   if redis.call('EXISTS', job_key(id)) == 0 then return { 'gone' } end
   if redis.call('HGET', job_key(id), 'claim') ~= a.claim then return { 'fenced' } end
   works('clean')
+  leave_line(id, 'cleaning')
   forget_hand_over(id)
   redis.call('ZREM', DUE, id)
   redis.call('ZREM', state_key('cleaning'), id)

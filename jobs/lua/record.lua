@@ -1,6 +1,7 @@
 -- The life of a record: accepted, claimed, moved, delivered to, concluded.
 
--- One step of the version: fields, state, index, event, hint to whoever watches.
+-- One step of the version: fields, state, index, event, hint to whoever watches. Whatever line the job stood in
+-- it has left: also a worker believed dead may come back and go on, as long as nobody else took its job.
 local function step(id, source, target, move, fields, event)
   local version = redis.call('HINCRBY', job_key(id), 'version', 1)
   local progress = tonumber(fields.progress or redis.call('HGET', job_key(id), 'progress') or 0)
@@ -14,6 +15,8 @@ local function step(id, source, target, move, fields, event)
   end
   redis.call('HSET', job_key(id), unpack(flat))
   index(id, source, target)
+  leave_line(id, source)
+  if fields.claim or a.stages[source] ~= a.stages[target] then untried(a.stages[source], id) end
   log(id, version, move, source, target, event)
   redis.call('PUBLISH', P .. 'changed:' .. id, int(version))
   if IN_FLIGHT[source] and not IN_FLIGHT[target] then nudge('submit') end
@@ -96,15 +99,15 @@ local function take(id, claim_id, record)
   local target, stage = a.claims[state], a.stages[state]
   local go, trial = admitted(id, state, stage, place, record[4] == '1')
   if not go then return false end
-  redis.call('ZREM', line_key(stage), id)
-  if trial then redis.call('HSET', breaker_key(stage), 'trial_ms', int(now + a.trial_ms)) end
-  if state == 'accepted' and place > tonumber(redis.call('GET', P .. 'served') or 0) then
+  -- Served is who gets to the analysis server: it is there that the many wait.
+  if stage == 'submit' and place > tonumber(redis.call('GET', P .. 'served') or 0) then
     redis.call('SET', P .. 'served', int(place))
   end
   local fields = { claim = claim_id, lapses = '0' }
   if claim ~= '' then fields.lapses = int(tonumber(record[3]) + 1) end
   if state == 'waiting' then fields.asked_ms = '0' end
   step(id, state, target, 'claim', fields, {})
+  if trial then redis.call('HSET', breaker_key(stage), 'trial', id, 'trial_ms', int(now + a.trial_ms)) end
   redis.call('ZADD', DUE, now + a.lease_ms, id)
   if a.audio_key then redis.call('PEXPIRE', a.audio_key, a.audio_ms) end
   return true
@@ -189,11 +192,12 @@ end
 -- The last move of a run: Postgres has the outcome.
 function commands.conclude()
   local id = a.id
-  local record = redis.call('HMGET', job_key(id), 'state', 'claim', 'owner', 'dedupe')
+  local record = redis.call('HMGET', job_key(id), 'state', 'claim', 'owner', 'dedupe', 'op')
   local source = record[1]
+  if record[5] == a.claim then return { 'moved', redis.call('HGETALL', job_key(id)) } end
   if not source or record[2] ~= a.claim then return { 'fenced' } end
   if source ~= 'persisting' then return { 'illegal', source } end
-  step(id, source, a.target, 'conclude', { claim = '', outcome = '' }, a.event)
+  step(id, source, a.target, 'conclude', { op = a.claim, claim = '', outcome = '' }, a.event)
   works('persist')
   close(id, record[3], record[4], a.target)
   return { 'moved', redis.call('HGETALL', job_key(id)) }
@@ -205,7 +209,6 @@ function commands.heal()
   local record = redis.call('HMGET', job_key(id), 'state', 'run', 'owner', 'dedupe')
   local source = record[1]
   if not source or not a.sources[source] or tonumber(record[2]) > a.run then return { 'current' } end
-  leave_line(id, source)
   step(id, source, a.target, 'heal', { claim = '', outcome = '', run = int(a.run) }, a.event)
   close(id, record[3], record[4], a.target)
   return { 'healed' }
@@ -237,7 +240,7 @@ function commands.deliver()
   redis.call('SET', inbox_key(id), body)
   if early then
     local version = step(id, source, target, 'keep', { inbox = '1' }, {})
-    if record[6] == '' then dispatch(id, version) end
+    if record[6] == '' or not redis.call('ZSCORE', DUE, id) then dispatch(id, version) end
     return { 'kept' }
   end
   local fields = { inbox = '1', claim = '', tries = '0', holds = '0', code = '', message = '', stage = '' }
@@ -246,7 +249,6 @@ function commands.deliver()
     fields.outcome = ''
     revive(id, record[4])
   end
-  leave_line(id, source)
   if source == 'submitting' then works('submit') end
   local version = step(id, source, target, 'deliver', fields, {})
   dispatch(id, version)

@@ -43,22 +43,20 @@ class Ground:
     urls: tuple[str, ...] = ()
     """The web processes where there are several."""
 
-    def web(
-        self, name: str = "web", *, port: int | None = None, with_worker: bool = True, failpoints: str = ""
-    ) -> WebProcess:
+    def web(self, name: str = "web", *, with_worker: bool = True, failpoints: str = "", **how: Any) -> WebProcess:
         """A web process, not started; `failpoints` as yousync.failpoints reads them."""
         return WebProcess(
             self.settings,
             logs=self.stack.logs,
             name=name,
-            port=port,
             with_worker=with_worker,
             YOUSYNC_FAILPOINTS=failpoints,
+            **how,
         )
 
-    def worker(self, name: str = "worker", *, failpoints: str = "") -> WorkerProcess:
+    def worker(self, name: str = "worker", *, failpoints: str = "", **how: Any) -> WorkerProcess:
         """A worker process, not started."""
-        return WorkerProcess(self.settings, logs=self.stack.logs, name=name, YOUSYNC_FAILPOINTS=failpoints)
+        return WorkerProcess(self.settings, logs=self.stack.logs, name=name, YOUSYNC_FAILPOINTS=failpoints, **how)
 
     @property
     def url(self) -> str:
@@ -161,8 +159,8 @@ async def check(ground: Ground, audio: dict[str, bytes], *, outcome: State = Sta
         counted = [event for event in row.history if event["move"] == Move.RETRY]
         assert len(counted) <= retries, f"a crash burned a try: {counted}"
         legal_path(row)
-        await _stored_once(ground, job, audio[job.id])
-    await until(lambda: _nothing_left(ground))
+        await stored_once(ground, job, audio[job.id])
+    await until(lambda: nothing_left(ground))
     assert int(await ground.deps.valkey.get("yousync:staged_bytes") or 0) == 0
 
 
@@ -180,7 +178,8 @@ def legal_path(row: AnalysisResult) -> None:
     assert before == row.state
 
 
-async def _stored_once(ground: Ground, job: Job, audio: bytes) -> None:
+async def stored_once(ground: Ground, job: Job, audio: bytes) -> None:
+    """Its audio is in S3, whole and once, and nothing half-way beside it."""
     client, bucket = ground.deps.storage._client, ground.deps.storage.bucket
     listed = await client.list_objects_v2(Bucket=bucket, Prefix="audio/")
     keys = [found["Key"] for found in listed.get("Contents", []) if job.id in found["Key"]]
@@ -196,7 +195,7 @@ async def _all_ended(ground: Ground) -> bool:
     return not await unfinished(ground)
 
 
-async def _nothing_left(ground: Ground) -> bool:
+async def nothing_left(ground: Ground) -> bool:
     """Whether all that remains goes by itself."""
     return not await lasting(ground)
 

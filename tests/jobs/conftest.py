@@ -79,19 +79,24 @@ async def accept(emptied: Deps, engine: Engine, script: Script) -> Accept:
     """Accepts a recording of the script: different bytes each time unless `audio` is given."""
 
     async def accepted(**changes: Any) -> Job:
-        fields: dict[str, Any] = {
-            "kind": Kind.SCRIPT,
-            "audio": uuid.uuid4().bytes * 50,
-            "container": "wav",
-            "duration_s": 1.0,
-            "token_id": script.token_id,
-            "script_id": script.id,
-            "user_id": None,
-            "address": "192.0.2.1",
-        }
-        return await engine.accept(Recording(**(fields | changes)))
+        return await engine.accept(a_recording(script, **changes))
 
     return accepted
+
+
+def a_recording(script: Script, **changes: Any) -> Recording:
+    """A recording of this sentence as `Engine.accept` takes it."""
+    fields: dict[str, Any] = {
+        "kind": Kind.SCRIPT,
+        "audio": uuid.uuid4().bytes * 50,
+        "container": "wav",
+        "duration_s": 1.0,
+        "token_id": script.token_id,
+        "script_id": script.id,
+        "user_id": None,
+        "address": "192.0.2.1",
+    }
+    return Recording(**(fields | changes))
 
 
 def a_job(**changes: Any) -> Job:

@@ -113,6 +113,26 @@ async def test_an_optional_user_is_nobody_without_a_header_and_refused_with_a_ba
         assert (await response.json())["code"] == "token_invalid"
 
 
+@pytest.mark.parametrize(
+    ("bearer", "status", "code"),
+    [
+        (None, 401, "token_missing"),
+        ("expired", 401, "token_expired"),
+        ("forged", 401, "token_invalid"),
+        ("mina", 403, "admin_only"),
+        ("boss", 200, None),
+    ],
+)
+async def test_asking_for_an_admin_lets_operators_in_and_nobody_else(
+    client: Client, bearer: str | None, status: int, code: str | None
+) -> None:
+    headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+    async with client.delete("/clips", headers=headers) as response:
+        found = await response.json()
+    assert response.status == status
+    assert found == [{"id": 0, "name": "boss", "tags": []}] if code is None else found["code"] == code
+
+
 async def test_auth_comes_before_validation(client: Client) -> None:
     async with client.post("/clips", data=b"{") as response:
         assert response.status == 401
@@ -336,6 +356,9 @@ def test_the_document_says_what_the_signature_says() -> None:
     assert set(create["responses"]) == {"201", "400", "401", "408", "413", "422", "429", "default"}
     codes = create["responses"]["401"]["content"]["application/problem+json"]["schema"]["properties"]["code"]["enum"]
     assert codes == ["token_expired", "token_invalid", "token_missing"]
+    administer = operation("/clips", "delete")
+    assert administer["security"] == [{"bearer": ["admin"]}]
+    assert set(administer["responses"]) == {"200", "401", "403", "default"}
     upload = operation("/clips/{token_id}/audio", "post")["requestBody"]["content"]["multipart/form-data"]["schema"]
     model = document([sample.routes])["components"]["schemas"][upload["$ref"].rsplit("/", 1)[1]]
     assert model["properties"]["file"]["contentMediaType"] == "application/octet-stream"

@@ -6,6 +6,7 @@ import typer
 
 from yousync.cli.db import db
 from yousync.cli.demo import demo
+from yousync.cli.jobs import jobs
 from yousync.cli.seed import seed
 from yousync.cli.serve import analyzer, web, worker
 from yousync.cli.settings import settings
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(demo)
 app.add_typer(db, name="db")
+app.add_typer(jobs, name="jobs")
 app.command()(seed)
 app.command()(token)
 app.command()(web)

@@ -20,7 +20,7 @@ def web(
     """Serve HTTP until SIGTERM."""
     from web.app import run
 
-    with _right_valkey():
+    with right_valkey():
         run(settings_for(data), with_worker=with_worker)
 
 
@@ -28,7 +28,7 @@ def worker(data: DataOption = None) -> None:
     """Work on jobs until SIGTERM."""
     from jobs.worker import run
 
-    with _right_valkey():
+    with right_valkey():
         run(settings_for(data))
 
 
@@ -41,7 +41,7 @@ def analyzer() -> None:
 
 
 @contextmanager
-def _right_valkey() -> Iterator[None]:
+def right_valkey() -> Iterator[None]:
     """A Valkey that must not be used is a matter of setup."""
     from jobs.identity import WrongValkey
 

@@ -105,6 +105,7 @@ class Standin:
         """Posts the webhook until it is taken or refused; its last status, 0 when nobody answered."""
         await asyncio.sleep(delay_s)
         self._called.add(job_id)
+        done_at = time.time()
         status, pause, deadline = 0, 0.1, time.monotonic() + _RETRY_FOR_S
         while True:
             try:
@@ -114,7 +115,7 @@ class Standin:
                     status = reply.status
             except (aiohttp.ClientError, TimeoutError, OSError):
                 status = 0
-            await self.ledger.write("webhook", job_id=job_id, status=status)
+            await self.ledger.write("webhook", job_id=job_id, status=status, done_at=done_at)
             if 0 < status < 500 or time.monotonic() > deadline:
                 return status
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret

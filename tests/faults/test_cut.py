@@ -1,0 +1,163 @@
+"""A connection breaks after the request had its effect and before its reply came: nothing is lost, nothing done twice.
+
+Each request that changes something outside a process is cut once; with FAULTS=all also several times in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from tests.faults.chance import ALL, some
+from tests.faults.ground import Ground, check, different, moved, runs
+from tests.faults.proxy import Proxy, proxied
+from tests.processes import WorkerProcess
+from tests.waiting import until
+
+PARTS = {
+    "valkey": "redis_url",
+    "postgres": "database_url",
+    "s3": "aws_endpoint_url_s3",
+    "standin": "target_server_url",
+}
+"""Which setting says where a part is."""
+WORKERS: dict[str, dict[str, Any]] = {
+    "looks up": {},
+    "asks again": {"analysis_status_url": None},
+    "asks once": {"analysis_status_url": None, "analysis_idempotent": False},
+}
+"""What a worker does about a request that may have been taken, and the settings that make it."""
+
+
+def command(name: str) -> bytes:
+    """A command of record.lua, as it goes over the wire."""
+    return rb"yousync:\r\n\$\d+\r\n%b\r\n" % name.encode()
+
+
+def move(name: str) -> bytes:
+    """A move of a record."""
+    return rb'"move":"%b"' % name.encode()
+
+
+def bound(state: str) -> bytes:
+    """The row of a job in this state: a statement's parameters, each behind its length."""
+    return rb"\x00\x00\x00%c%b" % (len(state), state.encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The reply to the `nth` such request gets lost, and of those after it where `most` can be in a row.
+
+    `counted` where it is a failure of the job's own, which uses up a try.
+    """
+
+    name: str
+    part: str
+    pattern: bytes
+    nth: int = 1
+    most: int = 2  # a client sends a command again at once; what went through is not asked for a third time
+    counted: bool = False
+    worker: str = "looks up"
+
+
+ANALYSIS: dict[str, Any] = {"name": "analysis", "part": "standin", "pattern": rb"POST /analyze"}
+CUTS = (
+    Cut(name="accept", part="valkey", pattern=move("accept")),
+    Cut(name="claim to upload", part="valkey", pattern=command("claim")),
+    Cut(name="claim to submit", part="valkey", pattern=command("claim"), nth=2),
+    Cut(name="claim to persist", part="valkey", pattern=command("claim"), nth=3),
+    Cut(name="finish", part="valkey", pattern=move("finish")),
+    Cut(name="ask", part="valkey", pattern=move("ask")),
+    Cut(name="wait", part="valkey", pattern=move("wait")),
+    Cut(name="deliver", part="valkey", pattern=command("deliver")),
+    Cut(name="conclude", part="valkey", pattern=command("conclude")),
+    Cut(name="row accepted", part="postgres", pattern=bound("accepted"), most=3),
+    Cut(name="row concluded", part="postgres", pattern=bound("completed"), most=3),
+    Cut(name="audio", part="s3", pattern=rb"PUT /", most=3),
+    Cut(**ANALYSIS, counted=True, most=1),
+    Cut(**ANALYSIS, counted=True, worker="asks again"),
+    Cut(**ANALYSIS, most=1, worker="asks once"),
+)
+TIMES = 3 if ALL else 1
+Employ = Callable[[str], Awaitable[None]]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def proxies(ground: Ground) -> AsyncIterator[dict[str, Proxy]]:
+    """A proxy before each part."""
+    async with AsyncExitStack() as stack:
+        yield {
+            name: await stack.enter_async_context(proxied(ground.stack.parts[name].port))  # type: ignore[attr-defined]  # all four have one
+            for name in PARTS
+        }
+
+
+@pytest_asyncio.fixture(scope="module")
+async def roundabout(ground: Ground, proxies: dict[str, Proxy]) -> AsyncIterator[Ground]:
+    """The ground with a web process that reaches everything by way of the proxies."""
+    changes: dict[str, Any] = {"analysis_wait_seconds": 20.0}
+    for name, setting in PARTS.items():
+        value = getattr(ground.settings, setting)
+        if isinstance(value, SecretStr):
+            changes[setting] = SecretStr(proxies[name].instead(value.get_secret_value()))
+        else:
+            changes[setting] = proxies[name].instead(value)
+    changed = replace(ground, settings=ground.settings.model_copy(update=changes))
+    await ground.clear()
+    web = changed.web(with_worker=False)
+    await web.start()
+    yield changed
+    await web.stop()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def employ(roundabout: Ground) -> AsyncIterator[Employ]:
+    """Sees to it that a worker of this kind runs, and no other."""
+    running: dict[str, WorkerProcess] = {}
+
+    async def employed(kind: str) -> None:
+        for other in running.keys() - {kind}:
+            await running.pop(other).stop()
+        if kind not in running:
+            settings = roundabout.settings.model_copy(update=WORKERS[kind])
+            running[kind] = replace(roundabout, settings=settings).worker()
+            await running[kind].start()
+
+    yield employed
+    for part in running.values():
+        await part.stop()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("cut", "times"),
+    [
+        pytest.param(cut, times, id=f"{cut.name}, {cut.worker}, {times}")
+        for cut in some(CUTS, 6)
+        for times in range(1, min(TIMES, cut.most) + 1)
+    ],
+)
+async def test_a_lost_reply_loses_nothing(
+    ground: Ground, proxies: dict[str, Proxy], employ: Employ, cut: Cut, times: int
+) -> None:
+    await ground.clear()
+    await employ(cut.worker)
+    await ground.analysis.behave("hold")
+    await ground.deps.store.prune()  # Valkey knows the script: it needs not ask for it, and that reply is none to lose
+    proxy = proxies[cut.part]
+    proxy.cut(cut.pattern, nth=cut.nth, times=times)
+    audio = different(7000)
+    job_id = await ground.upload(audio, tries=times + 1)
+    await until(lambda: moved(ground, "wait", 1), seconds=60)
+    await ground.analysis.release()
+    assert (await ground.ended(job_id))["status"] == "completed"
+    await until(lambda: proxy.cuts == times)
+    await check(ground, {job_id: audio}, retries=times if cut.counted else 0)
+    assert await runs(ground, job_id) == 1
+    assert await ground.analysis.asked(job_id) == (1 + times if cut.worker == "asks again" else 1)

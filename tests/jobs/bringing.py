@@ -1,0 +1,76 @@
+"""Jobs brought to a state the way the engine does it, step by step."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from jobs.deps import Deps
+from jobs.outcomes import Concluded
+from jobs.pipeline import Move
+from jobs.stages.persist import persist
+from jobs.store import Due
+from yousync.job import STAGE_OF, Job, State
+
+RESULT: Final = orjson.dumps({"result": {"overall_score": 0.8, "word_analysis": []}})
+CAUSE: Final = "said by the analysis server"
+_LATER: Final = Due(seconds=600)
+
+
+async def bring(deps: Deps, job: Job, state: State, *, code: str = "analysis_timeout") -> Job:
+    """Take a job just accepted to `state`; those that end without a result do so while submitting, with `code`."""
+    match state:
+        case State.ACCEPTED:
+            return job
+        case State.UPLOADING | State.SUBMITTING | State.PERSISTING:
+            before = {State.UPLOADING: State.ACCEPTED, State.SUBMITTING: State.UPLOADED}.get(state, State.RECEIVED)
+            return await claimed(deps, await bring(deps, job, before))
+        case State.UPLOADED:
+            job = await bring(deps, job, State.UPLOADING)
+            return await deps.store.move(job, Move.FINISH, due=_LATER, unstage=True)
+        case State.WAITING:
+            return await deps.store.move(await bring(deps, job, State.SUBMITTING), Move.WAIT, due=_LATER)
+        case State.RECEIVED:
+            await deps.store.deliver((await bring(deps, job, State.WAITING)).id, RESULT)
+            return await read(deps, job)
+        case State.COMPLETED:
+            return await _concluded(deps, await bring(deps, job, State.PERSISTING))
+        case State.FAILED | State.PARKED | State.CANCELLED:
+            job = await bring(deps, job, State.SUBMITTING)
+            return await _concluded(deps, await _settled(deps, job, state, code))
+        case State.CLEANING:
+            await deps.store.erase(job, code="deleted")
+            return await read(deps, job)
+
+
+async def claimed(deps: Deps, job: Job) -> Job:
+    """The job with a lease on it, and its next stage begun."""
+    held = await deps.store.claim(job.id, job.version)
+    assert held is not None
+    return held
+
+
+async def read(deps: Deps, job: Job) -> Job:
+    """The job's record."""
+    found = await deps.store.read(job.id)
+    assert found is not None
+    return found
+
+
+async def _settled(deps: Deps, job: Job, outcome: State, code: str) -> Job:
+    return await deps.store.move(
+        job,
+        Move.SETTLE,
+        keep_claim=True,
+        event={"code": code, "cause": CAUSE},
+        outcome=outcome,
+        stage=STAGE_OF[job.state],
+        code=code,
+    )
+
+
+async def _concluded(deps: Deps, job: Job) -> Job:
+    end = await persist(deps, job)
+    assert isinstance(end, Concluded)
+    return await deps.store.conclude(job, end.state, code=end.code)
