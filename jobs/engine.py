@@ -63,9 +63,8 @@ class Engine:
         settings = self._deps.settings
         store = self._deps.store
         job = self._new_job(recording, await _digest(recording.audio))
-        await store.stage(job.id, recording.audio)
         limit = settings.max_jobs_per_address if recording.user_id is None else settings.max_jobs_per_user
-        accepted = await store.accept(job, owner_limit=limit)
+        accepted = await store.accept(job, recording.audio, owner_limit=limit)
         try:
             await record_accepted(accepted)
         except IntegrityError:

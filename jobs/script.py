@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 from arq.jobs import serialize_job
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import NoScriptError
 
 from jobs import keys
 from yousync.failpoints import failpoint
@@ -45,15 +48,30 @@ class Script:
 
     async def run(self, command: str, body: bytes = b"", **arguments: Any) -> list[Any]:
         """One command, sent again once by the client when the connection breaks; None is an argument left out."""
-        payload = serialize_job(ACTOR, (), {}, None, int(time.time() * 1000), serializer=dumps)
-        given = {name: value for name, value in arguments.items() if value is not None}
-        text = dumps(self._always | {"payload": payload.decode()} | given, option=orjson.OPT_NON_STR_KEYS)
         point = f"record.{arguments.get('move', command)}"
         failpoint(f"{point}.before")
         with writing():
-            reply: list[Any] = await self._script(keys=[keys.PREFIX], args=[command, text, body])
+            reply: list[Any] = await self._script(keys=[keys.PREFIX], args=[command, self._text(arguments), body])
         failpoint(f"{point}.after")
         return reply
+
+    async def run_after(self, pipeline: Pipeline, command: str, **arguments: Any) -> list[Any]:
+        """What `pipeline` holds and then a command, in one round trip and in that order."""
+        point = f"record.{arguments.get('move', command)}"
+        failpoint(f"{point}.before")
+        pipeline.execute_command("EVALSHA", self._script.sha, 1, keys.PREFIX, command, self._text(arguments), b"")
+        try:
+            with writing():
+                reply: list[Any] = (await pipeline.execute())[-1]
+        except NoScriptError:  # a Valkey that was started anew; what came before the command is done
+            return await self.run(command, **arguments)
+        failpoint(f"{point}.after")
+        return reply
+
+    def _text(self, arguments: Mapping[str, Any]) -> bytes:
+        payload = serialize_job(ACTOR, (), {}, None, int(time.time() * 1000), serializer=dumps)
+        given = {name: value for name, value in arguments.items() if value is not None}
+        return dumps(self._always | {"payload": payload.decode()} | given, option=orjson.OPT_NON_STR_KEYS)
 
 
 def checked(reply: list[Any]) -> list[Any]:

@@ -85,26 +85,31 @@ class Store(Records):
 
     # --- the life of a record ----------------------------------------------------------------------
 
-    async def accept(self, job: Job, *, owner_limit: int) -> Job:
-        """Make staged audio a job, or find the job the same upload already is.
+    async def accept(self, job: Job, audio: bytes | None = None, *, owner_limit: int) -> Job:
+        """Make staged audio a job, or find the job the same upload already is; `audio` is staged on the way.
 
         One step: dedupe, limits, record, first event, hand-over to a worker. Raises TooManyJobs, StagingFull.
         """
-        if not (self._same or await self._staging.pexpire(keys.audio(job.id), self._audio_ms)):
-            raise StagingFull(retry_after=1)
-        reply = await self._run(
-            "accept",
-            id=job.id,
-            fields=fields_of(job),
-            move=Move.ACCEPT,
-            target=State.ACCEPTED,
-            dead=dict.fromkeys(DEAD, True),
-            owner_limit=owner_limit,
-            staged_limit=self._settings.staged_audio_bytes,
-            dedupe_ms=self._settings.dedupe_seconds * 1000,
-            audio_key=keys.audio(job.id) if self._same else None,
-            audio_ms=self._audio_ms,
-        )
+        arguments: dict[str, Any] = {
+            "id": job.id,
+            "fields": fields_of(job),
+            "move": Move.ACCEPT,
+            "target": State.ACCEPTED,
+            "dead": dict.fromkeys(DEAD, True),
+            "owner_limit": owner_limit,
+            "staged_limit": self._settings.staged_audio_bytes,
+            "dedupe_ms": self._settings.dedupe_seconds * 1000,
+            "audio_key": keys.audio(job.id) if self._same else None,
+            "audio_ms": self._audio_ms,
+        }
+        if audio is not None and self._same:
+            reply = await self._stage_and_accept(job.id, audio, arguments)
+        else:
+            if audio is not None:
+                await self.stage(job.id, audio)
+            if not (self._same or await self._staging.pexpire(keys.audio(job.id), self._audio_ms)):
+                raise StagingFull(retry_after=1)
+            reply = await self._run("accept", **arguments)
         match reply[0]:
             case b"accepted":
                 return job_of_reply(reply[2])
@@ -121,6 +126,15 @@ class Store(Records):
             case _:
                 await self.unstage(job.id)
                 raise StagingFull(retry_after=5)
+
+    async def _stage_and_accept(self, job_id: str, audio: bytes, arguments: dict[str, Any]) -> list[Any]:
+        """Both in one round trip; audio whose job is refused goes by itself, as if it had been staged before."""
+        try:
+            async with self._valkey.pipeline(transaction=False) as pipeline:
+                pipeline.set(keys.audio(job_id), audio, px=STAGING_MS)
+                return await self.script.run_after(pipeline, "accept", **arguments)
+        except ValkeyUnwritable:
+            raise StagingFull(retry_after=5) from None
 
     async def adopt(self, job: Job) -> None:
         """Give a job whose audio is in S3 a record again; a record that is there stays."""

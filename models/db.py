@@ -87,6 +87,7 @@ def config(dsn: str, *, pool: int = 20, application: str = "yousync") -> dict[st
                     "command_timeout": 20,
                     "timeout": 5,
                     "init": _observe_queries,
+                    "reset": _keep_session,
                     "server_settings": {"application_name": application, "statement_timeout": "20000"},
                 },
             }
@@ -139,12 +140,10 @@ def _expose_pool(client: BaseDBAsyncClient) -> None:
 
 
 async def _observe_queries(made: asyncpg.Connection) -> None:
-    """Measure every statement on a new connection of the pool, except the one that the pool cleans it up with."""
-    cleaning = made.get_reset_query()
+    """Measure every statement on a new connection of the pool."""
 
     def observe(statement: LoggedQuery) -> None:
-        if statement.query != cleaning:
-            QUERY_SECONDS.labels("ok" if statement.exception is None else "error").observe(statement.elapsed)
+        QUERY_SECONDS.labels("ok" if statement.exception is None else "error").observe(statement.elapsed)
 
     made.add_query_logger(observe)
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, cast
 
-from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
+from aiohttp import (
+    BodyPartReader,
+    MultipartReader,
+    StreamReader,
+    content_disposition_filename,
+    parse_content_disposition,
+    web,
+)
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import InstanceOf, WithJsonSchema
 
@@ -46,12 +53,10 @@ class UploadBudget:
 
 
 class FilePart:
-    """The file of a form, not read yet: `receive` reads it. Its name and type are the client's claims."""
+    """The file of a form, not read yet: `receive` reads it. What the client calls it plays no part."""
 
     def __init__(self, request: web.Request, field: str, part: BodyPartReader, rest: Multipart) -> None:
         self.field = field
-        self.filename = part.filename or ""
-        self.content_type = part.headers.get("Content-Type", "")
         self.content_length = request.content_length
         self.part = part
         self.rest = rest
@@ -118,13 +123,20 @@ async def read_form(request: web.Request, field: str) -> dict[str, Any]:
         raise file_missing(field) from None
     values: dict[str, Any] = {}
     while (part := await form.next()) is not None:
-        if part.filename is not None:
-            if part.name != field:
+        name, filename = _names(part)
+        if filename is not None:
+            if name != field:
                 raise one_file(field)
             values[field] = FilePart(request, field, part, form)
             return values
-        values[part.name or ""] = await _text(part)
+        values[name or ""] = await _text(part)
     raise file_missing(field)
+
+
+def _names(part: BodyPartReader) -> tuple[str | None, str | None]:
+    """The field and the file that a part says it is; aiohttp's own properties parse the header anew each time."""
+    _, said = parse_content_disposition(part.headers.get("Content-Disposition"))
+    return content_disposition_filename(said, "name"), content_disposition_filename(said, "filename")
 
 
 async def _text(part: BodyPartReader) -> str:
@@ -168,6 +180,7 @@ async def receive(
             raise FileTooLarge
         file.charge(budget, len(data))
     while (part := await file.rest.next()) is not None:
-        if part.filename is not None or part.name == file.field:
+        name, filename = _names(part)
+        if filename is not None or name == file.field:
             raise one_file(file.field)
     return bytes(data)

@@ -13,6 +13,7 @@ from jobs.engine import Engine
 from jobs.identity import identified
 from jobs.ops import Ops
 from jobs.worker import working
+from web.catalogue import Sentences
 from web.hub import Hub, running_hub
 from web.uploads import UploadBudget
 from yousync.audio import Prober
@@ -24,6 +25,7 @@ ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 OPS: web.AppKey[Ops] = web.AppKey("ops", Ops)
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
 PROBER: web.AppKey[Prober] = web.AppKey("prober", Prober)
+SENTENCES: web.AppKey[Sentences] = web.AppKey("sentences", Sentences)
 BUDGET: web.AppKey[UploadBudget] = web.AppKey("budget", UploadBudget)
 
 
@@ -42,6 +44,7 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             app[OPS] = Ops(deps, identity)
             app[HUB] = await stack.enter_async_context(running_hub(engine, changes))
             app[PROBER] = await stack.enter_async_context(Prober.open(max_seconds=settings.max_audio_seconds))
+            app[SENTENCES] = Sentences()
             app[BUDGET] = UploadBudget(settings.uploads_in_flight_bytes)
             if with_worker:
                 await stack.enter_async_context(working(deps, identity))

@@ -9,14 +9,13 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from jobs.engine import Recording
-from models.script import token_of
 from models.token import Token
 from models.user import User
 from web.addresses import client_address
 from web.contract import Contract, DbId, Reply
 from web.requests import REQUEST_ID
 from web.uploads import AudioFile, receive
-from web.wiring import BUDGET, ENGINE, PROBER, SETTINGS
+from web.wiring import BUDGET, ENGINE, PROBER, SENTENCES, SETTINGS
 from yousync.errors import (
     AudioTooLong,
     DependencyDown,
@@ -114,7 +113,7 @@ async def upload_script_audio(
     Answered as soon as the recording can no longer be lost; storing, analysis and scores follow. The same
     bytes sent again within ten minutes are the same job.
     """
-    token_id = await token_of(path.script_id)
+    token_id = await request.app[SENTENCES].token_of(path.script_id)
     if token_id is None:
         raise ScriptNotFound
     job = await _accept(request, form, header, kind=Kind.SCRIPT, token_id=token_id, script_id=path.script_id, user=user)
