@@ -53,6 +53,8 @@ class MeteredStream:
         if self._pushed:
             data, self._pushed = self._pushed[:n], self._pushed[n:]
             return data
+        if self._content.exception() is None and (data := self._content.read_nowait(n)):
+            return self._counted(data)  # it is here already: nothing to wait for
         return await self._count(self._content.read(n))
 
     async def readline(self, *, max_line_length: int | None = None) -> bytes:
@@ -80,6 +82,9 @@ class MeteredStream:
         except (RequestPayloadError, HttpProcessingError, ValueError) as error:
             raise MalformedBody from error
         self._waited += time.monotonic() - begun
+        return self._counted(data)
+
+    def _counted(self, data: bytes) -> bytes:
         self.consumed += len(data)
         if self.consumed > self.limit:
             raise self.too_large
