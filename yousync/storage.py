@@ -133,6 +133,7 @@ def _client(
 ) -> AbstractAsyncContextManager[S3Client]:
     config = AioConfig(
         signature_version="s3v4",
+        user_agent="yousync",  # botocore's own is put together anew for every request
         s3={"addressing_style": style},
         connect_timeout=3,
         read_timeout=20,
