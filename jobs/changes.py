@@ -38,13 +38,14 @@ class Changes:
         self._followed: dict[str, asyncio.Event] = {}
         self._writing = asyncio.Lock()
 
-    async def follow(self, job_id: str) -> None:
-        """Hints about this job from now on, also when Valkey is away at this moment."""
+    async def follow(self, job_id: str) -> bool:
+        """Hints about this job from now on, also when Valkey is away at this moment; then it returns False."""
         confirmed = self._followed.setdefault(job_id, asyncio.Event())
         await self._send("SUBSCRIBE", job_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(_CONFIRM_SECONDS):
                 await confirmed.wait()
+        return confirmed.is_set()
 
     async def unfollow(self, job_id: str) -> None:
         """No more hints about this job."""

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+import structlog
 from tortoise.exceptions import IntegrityError
 
 from jobs.deps import Deps
 from jobs.identity import Identity
 from jobs.results import Unreadable, off_the_loop, read_object
-from models.analysis_result import find_result, record_accepted
+from models.analysis_result import End, find_ends, find_result, record_accepted
+from models.db import DATABASE_DOWN
 from yousync import metrics
-from yousync.errors import MalformedWebhook, ScriptNotFound, TokenNotFound
+from yousync.errors import DependencyDown, MalformedWebhook, ScriptNotFound, TokenNotFound
 from yousync.job import MESSAGES, Job, Kind, State, View, new_job_id, public_status
+
+log = structlog.get_logger(__name__)
 
 _SMALL: Final = 512 * 1024  # bytes; hashing them takes a third of a millisecond
 
@@ -45,6 +50,14 @@ class Recording:
     address: str  # the client's; whom an anonymous upload counts against
     idempotency_key: str | None = None
     request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """What is known of some jobs, and of which nothing can be said while Postgres is away."""
+
+    known: dict[str, View]
+    unsure: set[str]
 
 
 class Engine:
@@ -96,19 +109,30 @@ class Engine:
 
     async def view(self, job_id: str) -> View | None:
         """What clients see of a job. Postgres' word on how it ended goes over whatever Valkey says."""
-        # The record first: once it says that the job has ended, the row that tells how is committed.
-        job = await self._deps.store.read(job_id)
-        row = await find_result(job_id)
-        if row is not None and (job is None or (State(row.state).final and row.run >= job.run)):
-            return replace(row.view(), moved_ms=0 if job is None else job.updated_ms)
-        return None if job is None or job.code == "deleted" else view_of(job)
+        views = await self.live_views([job_id], unseen={job_id})
+        if views.unsure:
+            raise DependencyDown(retry_after=5)
+        return views.known.get(job_id)
 
-    async def live_view(self, job_id: str) -> View | None:
-        """The same, cheaper, for a job that was seen running: Postgres is asked only when it has ended."""
-        job = await self._deps.store.read(job_id)
-        if job is None or job.state.final:
-            return await self.view(job_id)
-        return view_of(job)
+    async def live_views(self, job_ids: Sequence[str], *, unseen: AbstractSet[str]) -> Views:
+        """The same for many jobs at once; those of which nothing is known are in neither part of the answer.
+
+        Postgres is asked about those that are `unseen` and those that have ended: whoever saw a job running
+        learns from its record alone that it still does.
+        """
+        # The records first: once one says that its job has ended, the row that tells how is committed.
+        records = await self._deps.store.read_many(job_ids)
+        asked = [
+            job_id for job_id in job_ids if job_id in unseen or job_id not in records or records[job_id].state.final
+        ]
+        rows, unsure = {}, set[str]()
+        try:
+            rows = await find_ends(asked) if asked else {}
+        except DATABASE_DOWN as error:
+            log.warning("ends_unknown", jobs=len(asked), cause=type(error).__name__)
+            unsure = set(asked)
+        views = {job_id: _view(records.get(job_id), rows.get(job_id)) for job_id in job_ids if job_id not in unsure}
+        return Views({job_id: view for job_id, view in views.items() if view is not None}, unsure)
 
     def _new_job(self, recording: Recording, digest: str) -> Job:
         job_id = new_job_id(recording.kind)
@@ -135,6 +159,12 @@ class Engine:
             updated_ms=0,
             request_id=recording.request_id,
         )
+
+
+def _view(job: Job | None, end: End | None) -> View | None:
+    if end is not None and (job is None or (end.state.final and end.view.version[0] >= job.run)):
+        return replace(end.view, moved_ms=0 if job is None else job.updated_ms)
+    return None if job is None or job.code == "deleted" else view_of(job)
 
 
 def view_of(job: Job) -> View:

@@ -106,19 +106,6 @@ class AnalysisResult(Model):
             HistoryIndex(),
         )
 
-    def view(self) -> View:
-        """What clients see of this row."""
-        return View(
-            job_id=self.job_id,
-            token_id=self.token_id,
-            status=Status(self.status),
-            progress=self.progress,
-            result=self.result,
-            message=self.message,
-            created_at=self.created_at,
-            version=(self.run, self.version),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
@@ -242,6 +229,39 @@ async def known_jobs(job_ids: Sequence[str]) -> set[str]:
     """Those of these jobs that have a row, deleted ones included."""
     rows = await AnalysisResult.filter(job_id__in=job_ids).values_list("job_id")
     return {job_id for (job_id,) in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What a row says of its job: its end, or that there is none yet."""
+
+    state: State
+    view: View
+
+
+_ENDS = """
+SELECT job_id, token_id, state, status, progress, result, message, created_at, run, version FROM analysis_results
+WHERE job_id = ANY($1) AND deleted_at IS NULL
+"""
+
+
+async def find_ends(job_ids: Sequence[str]) -> dict[str, End]:
+    """What the rows of these jobs say, by job id, in one query; deleted ones are not among them."""
+    rows = await connection().execute_query_dict(_ENDS, [list(job_ids)])
+    return {row["job_id"]: End(State(row["state"]), _view(row)) for row in rows}
+
+
+def _view(row: dict[str, Any]) -> View:
+    return View(
+        job_id=row["job_id"],
+        token_id=row["token_id"],
+        status=Status(row["status"]),
+        progress=row["progress"],
+        result=None if row["result"] is None else orjson.loads(row["result"]),
+        message=row["message"],
+        created_at=row["created_at"],
+        version=(row["run"], row["version"]),
+    )
 
 
 async def find_result(job_id: str) -> AnalysisResult | None:

@@ -1,10 +1,11 @@
-"""The event hub: every open stream of this process, fed by one subscriber, each state read and encoded once."""
+"""The event hub: every open stream of this process, fed by one subscriber; states are read in batches, encoded once."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -12,8 +13,8 @@ import structlog
 
 from jobs.changes import Changes
 from jobs.engine import Engine
-from models.db import DATABASE_DOWN
 from web.replies import encode
+from yousync.errors import DependencyDown
 from yousync.job import View
 from yousync.metrics import EVENT_LAG, STREAMS_OPEN
 from yousync.tasks import cancel
@@ -22,6 +23,8 @@ from yousync.valkey import VALKEY_DOWN
 log = structlog.get_logger(__name__)
 
 _READ_AGAIN_SECONDS = 1.0
+_BATCH = 200
+_READERS = 3  # so that one that waits for Postgres keeps nobody else waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,13 @@ def frame_of(view: View) -> Frame:
 class Watcher:
     """One stream's place in the hub. It keeps the newest frame only: a slow reader skips what it missed."""
 
-    __slots__ = ("_closed", "_frame", "_wake")
+    __slots__ = ("_closed", "_failed", "_frame", "_wake")
 
     def __init__(self) -> None:
         self._frame: Frame | None = None
         self._wake = asyncio.Event()
         self._closed = False
+        self._failed = False
 
     def offer(self, frame: Frame) -> None:
         """Put a frame in place of the one that waits."""
@@ -67,29 +71,37 @@ class Watcher:
         self._wake.set()
 
     def close(self) -> None:
-        """End the stream: the client is gone, or this process stops."""
+        """End the stream: there is no such job (any more), the client is gone, or this process stops."""
         self._closed = True
         self._wake.set()
 
+    def fail(self) -> None:
+        """Nothing can be said of the job at this moment."""
+        self._failed = True
+        self._wake.set()
+
     async def next(self) -> Frame | None:
-        """The newest frame not seen yet, as soon as there is one; None when the stream is to end."""
+        """The newest frame not seen yet, as soon as there is one; None when the stream is to end.
+
+        Raises DependencyDown when what knows of the job is away.
+        """
         await self._wake.wait()
         self._wake.clear()
         if self._closed:
             self._wake.set()
             return None
+        if self._failed:
+            raise DependencyDown(retry_after=5)
         frame, self._frame = self._frame, None
         return frame
 
 
 @dataclass(slots=True)
 class _Topic:
-    """A watched job: who watches, what they were last told, and whether there is something new to read."""
+    """A watched job: who watches, and what they were last told."""
 
     watchers: set[Watcher] = field(default_factory=set)
     frame: Frame | None = None
-    stale: bool = False
-    reader: asyncio.Task[None] | None = None
 
     def tell(self, frame: Frame) -> None:
         """Offer a frame to all watchers, unless it says nothing that the last one did not say."""
@@ -104,12 +116,14 @@ class _Topic:
 
 
 class Hub:
-    """Streams by job. A hint marks a job stale; one reader per job reads it and tells all its watchers."""
+    """Streams by job. A hint marks a job stale; readers take what is stale, many at a time, and tell its watchers."""
 
     def __init__(self, engine: Engine, changes: Changes) -> None:
         self._engine = engine
         self._changes = changes
         self._topics: dict[str, _Topic] = {}
+        self._stale: dict[str, None] = {}  # in the order of their hints
+        self._woken = asyncio.Event()
         self.closed = False
 
     @property
@@ -130,8 +144,8 @@ class Hub:
             if self.closed:
                 watcher.close()
             elif first:
-                await self._changes.follow(job_id)
-                self._hint(job_id)
+                if not await self._changes.follow(job_id):
+                    self._hint(job_id)  # else its confirmation was one
             elif topic.frame is not None:
                 watcher.offer(topic.frame)
             with STREAMS_OPEN.track_inprogress():
@@ -140,8 +154,6 @@ class Hub:
             topic.watchers.discard(watcher)
             if not topic.watchers and self._topics.get(job_id) is topic:
                 del self._topics[job_id]
-                if topic.reader is not None:
-                    topic.reader.cancel()
                 await self._changes.unfollow(job_id)
 
     def close(self) -> None:
@@ -152,42 +164,62 @@ class Hub:
                 watcher.close()
 
     def _hint(self, job_id: str) -> None:
-        topic = self._topics.get(job_id)
-        if topic is None:
-            return
-        topic.stale = True
-        if topic.reader is None or topic.reader.done():
-            topic.reader = asyncio.create_task(self._read(job_id, topic))
+        if job_id in self._topics:
+            self._stale[job_id] = None
+            self._woken.set()
 
-    async def _read(self, job_id: str, topic: _Topic) -> None:
-        """Read until nothing is stale: any number of hints during a read lead to one more."""
-        while topic.stale:
-            topic.stale = False
-            try:
-                view = await self._engine.live_view(job_id)
-            except (*VALKEY_DOWN, *DATABASE_DOWN) as error:
-                log.warning("stream_read_failed", job_id=job_id, cause=type(error).__name__)
-                topic.stale = True
-                await asyncio.sleep(_READ_AGAIN_SECONDS)
-                continue
-            if view is None:
+    async def read_forever(self) -> None:
+        """Read what is stale until cancelled: any number of hints during a read lead to one more."""
+        while True:
+            await self._woken.wait()
+            while batch := list(itertools.islice(self._stale, _BATCH)):
+                for job_id in batch:
+                    del self._stale[job_id]
+                unread = await self._read(batch)
+                if unread:
+                    self._give_up_on_the_new(unread)
+                    self._stale |= dict.fromkeys(unread)
+                    await asyncio.sleep(_READ_AGAIN_SECONDS)
+            self._woken.clear()
+
+    async def _read(self, batch: list[str]) -> Collection[str]:
+        """Tell the watchers of these jobs how they stand; those that have to be read again are returned."""
+        topics = {job_id: self._topics[job_id] for job_id in batch if job_id in self._topics}
+        new = {job_id for job_id, topic in topics.items() if topic.frame is None}
+        try:
+            views = await self._engine.live_views(list(topics), unseen=new)
+        except VALKEY_DOWN as error:
+            log.warning("streams_read_failed", streams=len(topics), cause=type(error).__name__)
+            return topics.keys()
+        for job_id, topic in topics.items():
+            if job_id in views.known:
+                topic.tell(frame_of(views.known[job_id]))
+            elif job_id not in views.unsure:
                 for watcher in topic.watchers:
                     watcher.close()
-            else:
-                topic.tell(frame_of(view))
+        return views.unsure
 
-    async def run(self) -> None:
+    def _give_up_on_the_new(self, unread: Collection[str]) -> None:
+        """Streams that have not begun are better answered with an error than not at all; the others just wait."""
+        for job_id in unread:
+            topic = self._topics.get(job_id)
+            if topic is not None and topic.frame is None:
+                for watcher in topic.watchers:
+                    watcher.fail()
+
+    async def listen(self) -> None:
         """Listen for hints until cancelled."""
         await self._changes.listen(self._hint)
 
 
 @asynccontextmanager
 async def running_hub(engine: Engine, changes: Changes) -> AsyncIterator[Hub]:
-    """A hub that listens while inside."""
+    """A hub that listens and reads while inside."""
     hub = Hub(engine, changes)
-    listening = asyncio.create_task(hub.run())
+    work = [hub.listen, *[hub.read_forever] * _READERS]
+    tasks = [asyncio.create_task(each()) for each in work]
     try:
         yield hub
     finally:
         hub.close()
-        await cancel(listening)
+        await cancel(*tasks)

@@ -116,7 +116,7 @@ async def test_the_logs_tell_of_every_job_and_of_no_secret(service: Service) -> 
     await service.follow(f"/scripts/analysis-progress/{job['job_id']}")
     logs = {path.name: path.read_text() for path in (service.data / "logs").glob("*.log")}
     lines = [json.loads(line) for line in logs["web.log"].splitlines() if job["job_id"] in line]
-    assert {"stage_done", "webhook", "job_ended"} <= {line["event"] for line in lines}
+    assert {"webhook", "job_ended"} <= {line["event"] for line in lines}
     assert all(line["job_id"] == job["job_id"] for line in lines if line["event"] == "stage_done")
     assert all(line["request_id"] for line in lines if line["event"] in {"webhook", "stage_done", "job_ended"})
     upload = next(line for line in lines if line["event"] == "request" and line["method"] == "POST")

@@ -13,6 +13,7 @@ from tortoise.exceptions import IntegrityError
 from models.analysis_result import (
     AnalysisResult,
     Conclusion,
+    find_ends,
     find_result,
     record_accepted,
     record_conclusion,
@@ -48,7 +49,7 @@ async def row_of(job: Job) -> AnalysisResult:
 async def test_the_row_is_there_as_soon_as_the_job_is(job: Job) -> None:
     await record_accepted(job)
     await record_accepted(job)
-    view = (await row_of(job)).view()
+    view = (await find_ends([job.id]))[job.id].view
     assert (view.status, view.progress, view.version) == (Status.PROCESSING, 10, (1, 1))
 
 

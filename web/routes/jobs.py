@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 from pydantic import BaseModel, Field
+from typing_extensions import override
 
 from jobs.engine import Engine
 from web.contract import Contract
-from web.hub import Frame, Watcher, frame_of
+from web.hub import Frame, Watcher
 from web.wiring import ENGINE, HUB, SETTINGS
 from yousync.errors import DependencyDown, JobNotFound
 from yousync.job import Status, View, is_job_id
@@ -109,38 +111,48 @@ async def _stream(request: web.Request, job_id: str, last_event_id: str | None) 
     A client that has seen the present state already (Last-Event-ID) is sent the next one; the last state is
     always sent. An unknown job is a 404, at which EventSource stops trying.
     """
-    first = frame_of(await _view(request.app[ENGINE], job_id))
-    seen = _version(last_event_id)
-    async with sse_response(
-        request,
-        ping_interval=request.app[SETTINGS].sse_keepalive_seconds,
-        send_timeout=_SEND_TIMEOUT_SECONDS,
-    ) as stream:
-        try:
-            if first.final or first.version > seen:
-                await _send(stream, first)
-                seen = first.version
-            if not first.final:
-                async with request.app[HUB].watch(job_id) as watcher:
-                    await _follow(stream, watcher, seen)
-        except (ConnectionResetError, TimeoutError):
-            pass  # the client is gone, or reads nothing: it comes back with its Last-Event-ID
+    if not is_job_id(job_id):
+        raise JobNotFound
+    hub = request.app[HUB]
+    async with hub.watch(job_id) as watcher:
+        first = await watcher.next()
+        if first is None:
+            raise DependencyDown(retry_after=1) if hub.closed else JobNotFound
+        async with sse_response(
+            request,
+            ping_interval=request.app[SETTINGS].sse_keepalive_seconds,
+            send_timeout=_SEND_TIMEOUT_SECONDS,
+            response_cls=_Stream,
+        ) as stream:
+            stream.gone = watcher.close
+            # A client that is gone, or reads nothing, comes back with its Last-Event-ID.
+            with suppress(ConnectionResetError, TimeoutError, DependencyDown):
+                await _follow(stream, watcher, first, _version(last_event_id))
     return stream
 
 
-async def _follow(stream: EventSourceResponse, watcher: Watcher, seen: tuple[int, int]) -> None:
-    # A vanished client is noticed by the keep-alive only: when that ends, so does the stream.
-    gone = asyncio.create_task(stream.wait())
-    gone.add_done_callback(lambda _: watcher.close())
-    try:
-        while (frame := await watcher.next()) is not None:
-            if frame.version > seen or frame.final:
-                seen = frame.version
-                await _send(stream, frame)
-            if frame.final:
-                return
-    finally:
-        gone.cancel()
+class _Stream(EventSourceResponse):
+    """Calls `gone` when it ends: it is the keep-alive that notices a vanished client."""
+
+    gone: Callable[[], None] = staticmethod(lambda: None)
+
+    @override
+    async def _ping(self) -> None:
+        try:
+            await super()._ping()
+        finally:
+            self.gone()
+
+
+async def _follow(stream: EventSourceResponse, watcher: Watcher, first: Frame, seen: tuple[int, int]) -> None:
+    frame: Frame | None = first
+    while frame is not None:
+        if frame.version > seen or frame.final:
+            seen = frame.version
+            await _send(stream, frame)
+        if frame.final:
+            return
+        frame = await watcher.next()
 
 
 async def _send(stream: EventSourceResponse, frame: Frame) -> None:
