@@ -59,7 +59,7 @@ def _learnt(refusal: ClientError) -> bool:
     """Set our clock by the refusal of a request; False when it was right."""
     metadata = refusal.response.get("ResponseMetadata", {})
     told = metadata.get("HTTPHeaders", {}).get("date")
-    if metadata.get("HTTPStatusCode") != 403 or not told:
+    if not 400 <= metadata.get("HTTPStatusCode", 0) < 500 or not told:
         return False
     behind = parsedate_to_datetime(told) - datetime.now(UTC)
     if abs(behind - _HostClock.behind) < _TOLERATED:

@@ -87,10 +87,13 @@ class Storage:
     async def pages(self, prefixes: Iterable[str]) -> AsyncIterator[list[tuple[str, datetime]]]:
         """Everything under these prefixes: keys and when they were written, a page at a time."""
         for prefix in prefixes:
-            with _translated():
-                paginator = self._client.get_paginator("list_objects_v2")
-                async for page in paginator.paginate(Bucket=self.bucket, Prefix=prefix):
-                    yield [(found["Key"], found["LastModified"]) for found in page.get("Contents", [])]
+            after: dict[str, str] | None = {}
+            while after is not None:
+                with _translated():
+                    page = await on_s3_clock(self._client.list_objects_v2, Bucket=self.bucket, Prefix=prefix, **after)
+                yield [(found["Key"], found["LastModified"]) for found in page.get("Contents", [])]
+                token = page.get("NextContinuationToken")
+                after = {"ContinuationToken": token} if token else None
 
     def uri(self, key: str) -> str:
         """The `s3://` form that analysis servers take."""

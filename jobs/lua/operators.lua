@@ -17,6 +17,7 @@ function commands.restart()
   local again = a.target == 'received'
   if again and redis.call('EXISTS', inbox_key(id)) == 0 then return { 'no_result' } end
   if not source then
+    redis.call('DEL', events_key(id)) -- numbered by the record that is gone
     a.fields.version = int(a.version)
     for name, value in pairs(a.fields) do redis.call('HSET', job_key(id), name, value) end
   end
@@ -69,6 +70,7 @@ function commands.erase()
   local source = record[1]
   if source == 'cleaning' then return { 'moved' } end
   if not source then
+    redis.call('DEL', events_key(id)) -- numbered by the record that is gone
     redis.call('HSET', job_key(id), 'version', int(a.version))
     for name, value in pairs(a.fields) do redis.call('HSET', job_key(id), name, value) end
   end

@@ -85,6 +85,7 @@ function commands.adopt()
     redis.call('PERSIST', inbox_key(id))
     fields.inbox = '1'
   end
+  redis.call('DEL', events_key(id)) -- numbered by the record that is gone
   redis.call('SADD', owner_key(fields.owner), id)
   redis.call('HSET', job_key(id), 'version', int(a.version))
   fields.place = take_place(fields.owner)

@@ -200,7 +200,7 @@ async def test_one_in_line_leaves_it_and_waits_where_deleting_is_paused(
     assert not await cleaned.valkey.exists(f"yousync:line:{Stage.UPLOAD}")
     erased = await read(cleaned, job)
     assert await cleaned.store.claim(job.id, erased.version) is None
-    await ops.resume([Stage.UPLOAD, Stage.CLEAN])
+    await ops.resume([Stage.UPLOAD, Stage.CLEAN], by=ME)
 
 
 async def test_the_clip_of_a_running_job_was_deleted_its_record_tells_for_a_while(

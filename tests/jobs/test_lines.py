@@ -169,7 +169,7 @@ class TestPausing:
         assert await next_in_line(emptied, stage) == [], "those in line are off the clock"
         shut = await gate(emptied, stage)
         assert (shut.paused, shut.who, shut.why, shut.held) == (True, ME.who, ME.why, 3)
-        await ops.resume([stage])
+        await ops.resume([stage], by=ME)
         assert [job.id for job in await next_in_line(emptied, stage)] == [job.id for job in jobs]
         for job in jobs:
             await claimed(emptied, job)
@@ -195,8 +195,8 @@ class TestPausing:
         await ops.pause([Stage.UPLOAD], by=By(who="second", why="b"))
         second = await gate(emptied, Stage.UPLOAD)
         assert (second.who, second.why, second.since_ms) == ("second", "b", first.since_ms)
-        await ops.resume([Stage.UPLOAD])
-        await ops.resume([Stage.UPLOAD])
+        await ops.resume([Stage.UPLOAD], by=ME)
+        await ops.resume([Stage.UPLOAD], by=ME)
         assert not (await gate(emptied, Stage.UPLOAD)).paused
 
     async def test_only_as_many_go_on_as_there_is_room_for(self, emptied: Deps, identity: Identity) -> None:
@@ -204,7 +204,7 @@ class TestPausing:
         ops = Ops(deps, identity)
         await ops.pause([Stage.SUBMIT], by=ME)
         jobs = [await in_line(deps, Stage.SUBMIT) for _ in range(5)]
-        await ops.resume([Stage.SUBMIT])
+        await ops.resume([Stage.SUBMIT], by=ME)
         assert [job.id for job in await next_in_line(deps, Stage.SUBMIT)] == [job.id for job in jobs[:2]]
         claims = await asyncio.gather(*(deps.store.claim(job.id, job.version) for job in jobs))
         assert [claim is not None for claim in claims] == [True, True, False, False, False]
@@ -228,7 +228,7 @@ class TestPausing:
         await ops.pause([Stage.SUBMIT], by=ME)
         assert await emptied.store.claim(job.id, job.version) is None
         assert await line(emptied, Stage.SUBMIT) == [job.id]
-        await ops.resume([Stage.SUBMIT])
+        await ops.resume([Stage.SUBMIT], by=ME)
         assert (await claimed(emptied, job)).state is State.SUBMITTING
 
     async def test_a_worker_that_was_believed_dead_takes_its_job_along(self, emptied: Deps, ops: Ops) -> None:
@@ -246,7 +246,7 @@ class TestPausing:
         await ops.pause([Stage.UPLOAD], by=ME)
         assert await emptied.store.claim(frozen.id, frozen.version) is None
         assert await emptied.store.deliver(frozen.id, b"{}") == "kept"
-        await ops.resume([Stage.UPLOAD])
+        await ops.resume([Stage.UPLOAD], by=ME)
         assert await on_the_clock(emptied, frozen.id)
         assert (await claimed(emptied, await read(emptied, frozen))).inbox
 
@@ -258,7 +258,7 @@ class TestPausing:
         async with worker(emptied, identity):
             jobs = [await accept() for _ in range(5)]
             await until(lambda: _standing(emptied, 5))
-            await ops.resume(list(Stage))
+            await ops.resume(list(Stage), by=ME)
             await until(lambda: _all_ended(emptied, jobs))
         assert {job.state for job in (await emptied.store.read_many([job.id for job in jobs])).values()} == {
             State.COMPLETED
@@ -274,5 +274,5 @@ async def test_a_job_that_is_no_more_leaves_its_line_as_well(emptied: Deps, ops:
     await ops.pause([Stage.UPLOAD], by=ME)
     gone, job = await in_line(emptied, Stage.UPLOAD), await in_line(emptied, Stage.UPLOAD)
     await command(emptied.valkey, "DEL", f"yousync:job:{gone.id}")
-    await ops.resume([Stage.UPLOAD])
+    await ops.resume([Stage.UPLOAD], by=ME)
     assert await line(emptied, Stage.UPLOAD) == [job.id]

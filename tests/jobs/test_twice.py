@@ -96,7 +96,7 @@ async def test_pauses_and_resumptions_too(echo: Deps, twice: Ops, accept: Accept
     await twice.pause([Stage.UPLOAD], by=ME)
     job = await accept()
     assert await echo.store.claim(job.id, job.version) is None
-    await twice.resume([Stage.UPLOAD])
+    await twice.resume([Stage.UPLOAD], by=ME)
     assert (await claimed(echo, job)).state is State.UPLOADING
 
 

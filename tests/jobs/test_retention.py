@@ -1,0 +1,124 @@
+"""What is kept, for how long, and what of it goes: real rows, real objects, a worker that cleans."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs.actors import run_stages
+from jobs.deps import Deps
+from jobs.identity import Identity
+from jobs.ops import By, Ops
+from jobs.retention import remove_orphans, retain
+from models.analysis_result import AnalysisResult
+from tests.factories import make_user
+from tests.jobs.bringing import bring, read
+from tests.jobs.conftest import Accept
+from yousync.job import Job, State
+
+LONG_AGO = datetime.now(UTC) - timedelta(days=400)
+ENDS = (State.COMPLETED, State.FAILED, State.PARKED, State.CANCELLED)
+
+
+async def kept(deps: Deps, accept: Accept, state: State, *, user_id: int | None) -> Job:
+    """A job that ended so 400 days ago, with its recording in S3."""
+    job = await bring(deps, await accept(user_id=user_id), state)
+    await deps.storage.put(job.s3_key, b"sound", container="wav")
+    await AnalysisResult.filter(job_id=job.id).update(updated_at=LONG_AGO)
+    return job
+
+
+async def row_of(job: Job) -> AnalysisResult:
+    return await AnalysisResult.get(job_id=job.id)
+
+
+def keeping(deps: Deps, **days: float) -> Deps:
+    """The same engine, whose settings keep everything for ever but for what is said."""
+    fields = {f"retain_{state}_days": 0.0 for state in ENDS} | {
+        "retain_history_days": 0.0,
+        "anonymous_result_hours": 0.0,
+    }
+    return Deps(
+        settings=deps.settings.model_copy(update=fields | days),
+        valkey=deps.valkey,
+        store=deps.store,
+        storage=deps.storage,
+        analysis=deps.analysis,
+    )
+
+
+@pytest.mark.parametrize("state", ENDS)
+async def test_each_end_has_its_own_time(emptied: Deps, identity: Identity, accept: Accept, state: State) -> None:
+    user = await make_user()
+    job = await kept(emptied, accept, state, user_id=user.id)
+    assert await retain(keeping(emptied), identity) == 0, "0 is for ever"
+    assert await retain(keeping(emptied, **{f"retain_{state}_days": 500.0}), identity) == 0
+    assert await retain(keeping(emptied, **{f"retain_{state}_days": 300.0}), identity) == 1
+    row = await row_of(job)
+    assert row.deleted_at is not None
+    assert (row.result, row.history) == (None, None)
+    cleaning = await read(emptied, job)
+    assert cleaning.state is State.CLEANING
+    await run_stages(emptied, job.id, cleaning.version)
+    assert await emptied.storage.size(job.s3_key) is None
+    assert await emptied.store.read(job.id) is None
+    assert (await row_of(job)).s3_key == ""
+
+
+async def test_results_of_nobody_go_sooner_but_never_while_they_run(
+    emptied: Deps, identity: Identity, accept: Accept
+) -> None:
+    user = await make_user()
+    named = await kept(emptied, accept, State.COMPLETED, user_id=user.id)
+    nobodys = await kept(emptied, accept, State.COMPLETED, user_id=None)
+    running = await bring(emptied, await accept(), State.WAITING)
+    again = await kept(emptied, accept, State.FAILED, user_id=None)
+    await Ops(emptied, identity).restart(again.id, stage=None, by=By(who="mina", why="once more"))
+    await AnalysisResult.filter(job_id__in=[running.id, again.id]).update(updated_at=LONG_AGO)
+    assert await retain(keeping(emptied, anonymous_result_hours=24.0), identity) == 1
+    assert (await row_of(nobodys)).deleted_at is not None
+    for job in (named, running, again):
+        assert (await row_of(job)).deleted_at is None
+
+
+async def test_a_tombstone_whose_cleaning_was_lost_is_found_and_dropped_at_last(
+    emptied: Deps, identity: Identity, accept: Accept
+) -> None:
+    user = await make_user()
+    job = await kept(emptied, accept, State.COMPLETED, user_id=user.id)
+    await Ops(emptied, identity).delete(job.id, by=By(who="mina", why="asked to"))
+    await emptied.valkey.delete(f"yousync:job:{job.id}")
+    await AnalysisResult.filter(job_id=job.id).update(deleted_at=datetime.now(UTC) - timedelta(minutes=5))
+    assert await retain(keeping(emptied), identity) == 1
+    await run_stages(emptied, job.id, (await read(emptied, job)).version)
+    assert await emptied.storage.size(job.s3_key) is None
+    assert await retain(keeping(emptied), identity) == 0, "it stays for a week, so that nothing is written back"
+    await AnalysisResult.filter(job_id=job.id).update(deleted_at=LONG_AGO)
+    assert await retain(keeping(emptied), identity) == 1
+    assert not await AnalysisResult.filter(job_id=job.id).exists()
+
+
+async def test_logs_may_go_before_results(emptied: Deps, identity: Identity, accept: Accept) -> None:
+    user = await make_user()
+    job = await kept(emptied, accept, State.COMPLETED, user_id=user.id)
+    assert await retain(keeping(emptied, retain_history_days=300.0), identity) == 1
+    row = await row_of(job)
+    assert row.history is None
+    assert row.result is not None
+
+
+async def test_audio_that_belongs_to_nobody_goes_and_nothing_else(emptied: Deps, accept: Accept) -> None:
+    known = await kept(emptied, accept, State.COMPLETED, user_id=None)
+    live = await accept()
+    await AnalysisResult.filter(job_id=live.id).delete()
+    orphan, strange = f"audio/{uuid.uuid4().hex}.wav", "audio/0f_old recording.wav"
+    for key in (orphan, strange, live.s3_key):
+        await emptied.storage.put(key, b"sound", container="wav")
+    await remove_orphans(emptied)
+    assert await emptied.storage.size(orphan) is not None, "it may be on its way to a row"
+    assert await remove_orphans(emptied, older_than=timedelta(seconds=-5)) >= 1
+    assert await emptied.storage.size(orphan) is None
+    for key in (strange, live.s3_key, known.s3_key):
+        assert await emptied.storage.size(key) is not None, key
