@@ -13,7 +13,7 @@ from jobs.deps import Deps
 from jobs.identity import Identity
 from jobs.ops import By, Ops
 from jobs.reconciler import job_of_row
-from models.analysis_result import known_jobs
+from models.analysis_result import any_jobs, known_jobs
 from models.deletion import drop_histories, drop_tombstones, expired, uncleaned
 from yousync.errors import JobNotFound
 from yousync.job import State, is_job_id
@@ -78,6 +78,8 @@ async def remove_orphans(deps: Deps, *, older_than: timedelta = _ORPHAN_AGE) -> 
     Only objects that carry a job's id in their name are looked at, and only old ones. The bucket must be this
     deployment's own: another's recordings would look the same.
     """
+    if not await any_jobs():
+        return 0  # a database about to be restored looks like this, and then all audio like nobody's
     removed = 0
     async for page in deps.storage.pages(("audio/", "user_audio/")):
         before = datetime.now(UTC) - older_than

@@ -225,6 +225,11 @@ async def ended_runs(job_ids: Sequence[str]) -> list[EndedRun]:
     ]
 
 
+async def any_jobs() -> bool:
+    """Whether there is any row at all."""
+    return await AnalysisResult.exists()
+
+
 async def known_jobs(job_ids: Sequence[str]) -> set[str]:
     """Those of these jobs that have a row, deleted ones included."""
     rows = await AnalysisResult.filter(job_id__in=job_ids).values_list("job_id")

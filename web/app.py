@@ -61,6 +61,7 @@ def run(settings: Settings, *, with_worker: bool) -> None:
         host=settings.host,
         port=settings.port,
         shutdown_timeout=4,
+        backlog=4096,  # after a restart all streams come back at once; with 128 the kernel lets them wait for seconds
         keepalive_timeout=75,
         access_log=None,
         print=lambda _: log.info("web_ready", port=settings.port),
