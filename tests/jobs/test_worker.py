@@ -16,13 +16,16 @@ from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity
 from jobs.keys import WAKE
+from jobs.pipeline import Move
 from jobs.worker import working
+from models.analysis_result import Conclusion, record_conclusion
 from tests.jobs.conftest import Accept
 from tests.jobs.test_actors import ended
 from tests.processes import WorkerProcess, died
 from tests.standing_in import Control
 from tests.valkey_command import command
 from tests.waiting import until
+from yousync.job import State
 from yousync.local.port import free_port
 from yousync.settings import Settings
 
@@ -72,6 +75,23 @@ async def test_leaving_waits_for_stages_that_last_longer_than_a_lease(
     assert "release" not in moves
     assert moves[-1] in {"wait", "deliver"}
     assert await analysis.asked(job.id) == 1
+
+
+async def test_what_has_ended_in_postgres_is_not_done_again_by_an_older_memory(
+    emptied: Deps, identity: Identity, accept: Accept, analysis: Control
+) -> None:
+    """As after Valkey was restored from a copy: records are held against their rows before any job is taken."""
+    job = await accept()
+    await record_conclusion(job, Conclusion(state=State.COMPLETED, result={}), version=9, history=[])
+    async with working(emptied, identity):
+        await until(lambda: _over(emptied, job.id))
+    assert [event.move for event in await emptied.store.events(job.id)] == [Move.ACCEPT, Move.HEAL]
+    assert await analysis.asked(job.id) == 0
+
+
+async def _over(deps: Deps, job_id: str) -> bool:
+    job = await deps.store.read(job_id)
+    return job is not None and job.state.final
 
 
 async def test_a_worker_that_waits_for_its_valkey_still_ends_when_told_to(settings: Settings, tmp_path: Path) -> None:
