@@ -27,9 +27,9 @@ class Control:
         """Treat the next requests like this, one after the other."""
         await self._post("/behaviour", list(behaviours))
 
-    async def release(self) -> None:
-        """Send the webhooks that were held."""
-        await self._post("/release", {})
+    async def release(self, job_ids: list[str] | None = None) -> None:
+        """Send the webhooks that were held, all or those of these jobs."""
+        await self._post("/release", {"job_ids": job_ids})
 
     async def reset(self) -> None:
         """Forget everything, webhooks under way included."""

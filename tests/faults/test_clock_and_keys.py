@@ -73,7 +73,7 @@ async def test_hosts_whose_clocks_are_an_hour_off(ground: Ground, ahead: float) 
         for job_id in audio:
             assert (await ground.ended(job_id))["status"] == "completed"
         assert await moved(ground, "retry", 1)
-        assert sorted([row.attempts for row in await AnalysisResult.all()])[-1] == 2
+        assert max([row.attempts for row in await AnalysisResult.all()]) == 2
         await ground.analysis.plan({"mode": "hold", "reply_delay_s": 10, "honour_idempotency": False, "count": 1})
         recording = different(9403)
         job_id = await ground.upload(recording)

@@ -70,9 +70,8 @@ ANALYSIS: dict[str, Any] = {"name": "analysis", "part": "standin", "pattern": rb
 CUTS = (
     Cut(name="accept", part="valkey", pattern=move("accept")),
     Cut(name="claim to upload", part="valkey", pattern=command("claim")),
-    Cut(name="claim to submit", part="valkey", pattern=command("claim"), nth=2),
-    Cut(name="claim to persist", part="valkey", pattern=command("claim"), nth=3),
-    Cut(name="finish", part="valkey", pattern=move("finish")),
+    Cut(name="claim to persist", part="valkey", pattern=command("claim"), nth=2),
+    Cut(name="finish, and claim to submit", part="valkey", pattern=move("finish")),
     Cut(name="ask", part="valkey", pattern=move("ask")),
     Cut(name="wait", part="valkey", pattern=move("wait")),
     Cut(name="deliver", part="valkey", pattern=command("deliver")),

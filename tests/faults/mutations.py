@@ -1,0 +1,313 @@
+"""The service made wrong on purpose: each mutation takes one promise away, and names the test that must notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """What is wrong (`name`): in `file`, `right` is replaced by `wrong`, in all its `count` places.
+
+    `test` is the id of the test that must turn red.
+    """
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    test: str
+    count: int = 1
+
+    @override
+    def __str__(self) -> str:
+        return self.name
+
+    def apply(self, root: Path) -> str:
+        """Make the file under `root` wrong; what it said before. Raises LookupError where the code has moved on."""
+        file = root / self.file
+        text = file.read_text()
+        if text.count(self.right) != self.count:
+            raise LookupError(f"the code moved on: update the mutation {self.name!r} of {self.file}")
+        file.write_text(text.replace(self.right, self.wrong))
+        return text
+
+
+_STORE: Final = "tests/jobs/test_store.py::"
+_ACTORS: Final = "tests/jobs/test_actors.py::"
+_RECONCILER: Final = "tests/jobs/test_reconciler.py::"
+_ROW: Final = "tests/models/test_analysis_result.py::"
+_WEBHOOK: Final = "tests/web/test_receipts.py::"
+
+_ACCEPTING: Final = (
+    Mutation(
+        name="an accepted upload is handed to nobody",
+        file="jobs/lua/record.lua",
+        right="dispatch(id, version)\n  return { 'accepted'",
+        wrong="return { 'accepted'",
+        test=f"{_STORE}TestAccepting::test_one_step_makes_record_event_and_hand_over",
+    ),
+    Mutation(
+        name="the same upload again is another job",
+        file="jobs/lua/record.lua",
+        right="if state and not a.dead[state] then return { 'known', known } end",
+        wrong="",
+        test=f"{_STORE}TestAccepting::test_fifty_at_once_are_one_job",
+    ),
+    Mutation(
+        name="the row is written before the record",
+        file="jobs/engine.py",
+        right="""\
+        accepted = await store.accept(job, recording.audio, owner_limit=limit)
+        try:
+            await record_accepted(accepted)
+""",
+        wrong="""\
+        try:
+            await record_accepted(job)
+            accepted = await store.accept(job, recording.audio, owner_limit=limit)
+""",
+        test="tests/web/test_uploads.py::TestAccepted::test_the_same_bytes_again_are_the_same_job",
+    ),
+    Mutation(
+        name="the row is left to the end of the job",
+        file="jobs/engine.py",
+        right="await record_accepted(accepted)",
+        wrong="pass",
+        test=f"{_RECONCILER}test_a_job_whose_audio_is_lost_ends_with_a_plea",
+    ),
+    Mutation(
+        name="staged audio goes by itself although its job was accepted",
+        file="jobs/lua/record.lua",
+        right="redis.call('PEXPIRE', a.audio_key, a.audio_ms) == 0",
+        wrong="redis.call('EXISTS', a.audio_key) == 0",
+        test=f"{_STORE}TestAccepting::test_one_step_makes_record_event_and_hand_over",
+    ),
+    Mutation(
+        name="staged audio goes before S3 has it",
+        file="jobs/stages/upload.py",
+        right="    if audio is not None:\n",
+        wrong="    if audio is not None:\n        await deps.store.unstage(job.id)\n",
+        test=f"{_ACTORS}test_uploads_are_accepted_while_s3_is_away_and_stored_when_it_is_back",
+    ),
+)
+_WORKING: Final = (
+    Mutation(
+        name="a worker that lost its claim may write",
+        file="jobs/lua/record.lua",
+        right="if not record[1] or record[2] ~= a.claim then",
+        wrong="if not record[1] then",
+        count=2,
+        test=f"{_STORE}TestClaiming::test_a_lapsed_lease_goes_to_the_next_and_fences_the_first",
+    ),
+    Mutation(
+        name="a hand-over claims whatever version it finds",
+        file="jobs/lua/record.lua",
+        right="if tonumber(record[6]) ~= a.version or not a.claims[record[1]] then",
+        wrong="if not a.claims[record[1]] then",
+        test=f"{_STORE}TestClaiming::test_a_hand_over_of_an_older_version_finds_nothing_to_do",
+    ),
+    Mutation(
+        name="no lease is renewed",
+        file="jobs/actors.py",
+        right="loop.call_later(every, begin)",
+        wrong="loop.call_later(86_400, begin)",
+        test=f"{_ACTORS}TestLeases::test_a_long_stage_keeps_its_lease",
+    ),
+    Mutation(
+        name="nobody sweeps",
+        file="jobs/worker.py",
+        right='asyncio.create_task(_again("sweep", lambda: _sweep_forever(deps))),',
+        wrong="",
+        test=f"{_ACTORS}TestLeases::test_a_frozen_worker_is_overtaken_and_fenced",
+    ),
+    Mutation(
+        name="what a dead worker had taken is not handed over again",
+        file="jobs/lua/clock.lua",
+        right="and redis.call('EXISTS', 'arq:in-progress:' .. last) == 0 then",
+        wrong="then",
+        test=f"{_STORE}TestHandingOver::test_what_a_dead_worker_had_taken_from_the_queue_is",
+    ),
+    Mutation(
+        name="a deploy counts as a try",
+        file="jobs/actors.py",
+        right="asyncio.shield(deps.store.move(job, Move.RELEASE))",
+        wrong="asyncio.shield(deps.store.move(job, Move.RELEASE, tries=job.tries + 1))",
+        test=f"{_ACTORS}TestDeploys::test_a_worker_that_goes_hands_its_job_back_and_burns_nothing",
+    ),
+    Mutation(
+        name="the breaker never opens",
+        file="jobs/lua/lines.lua",
+        right="redis.call('SCARD', suspects) < a.breaker_jobs then",
+        wrong="redis.call('SCARD', suspects) < 1e9 then",
+        test="tests/jobs/test_breaker.py::TestOpening::test_several_different_jobs_in_a_row_open_it",
+    ),
+    Mutation(
+        name="places go by arrival",
+        file="jobs/lua/lines.lua",
+        right="math.max(served, last) + 1",
+        wrong="redis.call('INCR', P .. 'seq')",
+        test="tests/jobs/test_lines.py::TestPlaces::test_who_queues_hundreds_is_overtaken_by_who_queues_one",
+    ),
+)
+_ASKING: Final = (
+    Mutation(
+        name="the analysis server is asked before the record says so",
+        file="jobs/stages/submit.py",
+        right="""\
+    asked = await _ask_once_more(deps, job)
+    try:
+        reply = await deps.analysis.ask(asked, question)
+""",
+        wrong="""\
+    try:
+        reply = await deps.analysis.ask(job, question)
+        asked = await _ask_once_more(deps, job)
+""",
+        test=f"{_ACTORS}TestDeploys::test_a_worker_that_goes_in_the_middle_of_a_request_leaves_word_of_it",
+    ),
+    Mutation(
+        name="a request that was cut off counts as not made",
+        file="jobs/stages/submit.py",
+        right="except (Down, Transient):",
+        wrong="except (Down, Transient, Unclear):",
+        test=f"{_ACTORS}TestCutConnections::test_what_may_have_been_taken_is_not_asked_again",
+    ),
+    Mutation(
+        name="any number of requests is out at once",
+        file="jobs/lua/lines.lua",
+        right="a.in_flight_limit - in_flight()",
+        wrong="math.huge",
+        test=f"{_STORE}TestClaiming::test_only_so_many_are_out_at_the_analysis_server",
+    ),
+    Mutation(
+        name="a server that never answers is asked for ever",
+        file="jobs/stages/submit.py",
+        right="may_ask = job.asks < settings.analysis_asks",
+        wrong="may_ask = True",
+        test=f"{_ACTORS}TestResultsThatDoNotCome::test_it_is_asked_for_so_often_and_then_parked",
+    ),
+)
+_RESULTS: Final = (
+    Mutation(
+        name="a webhook is answered before it is durable",
+        file="web/routes/webhooks.py",
+        right="delivery = await request.app[ENGINE].deliver(query.job_id, body)",
+        wrong="""\
+delivery = Delivery.DELIVERED
+    import asyncio
+    asyncio.create_task(request.app[ENGINE].deliver(query.job_id, body))""",
+        test=f"{_WEBHOOK}test_without_valkey_it_is_to_be_sent_again",
+    ),
+    Mutation(
+        name="anybody may send a webhook",
+        file="web/routes/webhooks.py",
+        right="if not webhooks.verify(settings, query.job_id, query.token):",
+        wrong="if not query.token:",
+        test=f"{_WEBHOOK}test_the_token_of_another_job_is_no_token",
+    ),
+    Mutation(
+        name="a later result goes over the one that was taken",
+        file="jobs/lua/record.lua",
+        right="local early = a.keeps[source]",
+        wrong="redis.call('SET', inbox_key(id), body)\n  local early = a.keeps[source]",
+        test=f"{_STORE}TestDelivering::test_of_fifty_results_at_once_one_counts",
+    ),
+    Mutation(
+        name="a result whose record is lost is thrown away",
+        file="jobs/engine.py",
+        right="        await self._deps.store.keep_for_lost(job_id, body)\n",
+        wrong="",
+        test=f"{_WEBHOOK}test_a_result_whose_record_is_lost_is_kept_for_its_row",
+    ),
+    Mutation(
+        name="a job ends before Postgres has its result",
+        file="jobs/stages/persist.py",
+        right="        state = await record_conclusion(",
+        wrong="""\
+        await deps.store.conclude(job, conclusion.state, code=conclusion.code)
+        state = await record_conclusion(""",
+        test=f"{_ACTORS}test_nobody_is_told_before_postgres_has_the_result",
+    ),
+    Mutation(
+        name="an older run goes over a newer one",
+        file="models/analysis_result.py",
+        right="kept.run < EXCLUDED.run OR",
+        wrong="kept.run <> EXCLUDED.run OR",
+        test=f"{_ROW}test_a_newer_run_goes_over_an_older_one_and_never_back",
+    ),
+    Mutation(
+        name="a deleted result is written back",
+        file="models/analysis_result.py",
+        right="WHERE kept.deleted_at IS NULL\n  AND",
+        wrong="WHERE",
+        test=f"{_ROW}test_a_deleted_result_is_not_written_back",
+    ),
+)
+_LOSING_VALKEY: Final = (
+    Mutation(
+        name="nobody reconciles",
+        file="jobs/worker.py",
+        right='asyncio.create_task(_again("reconciler", lambda: reconcile_forever(deps, identity))),',
+        wrong="",
+        test="tests/faults/test_again.py::TestValkeyWiped::test_audio_in_s3_is_enough",
+    ),
+    Mutation(
+        name="an S3 that does not answer has lost the audio",
+        file="jobs/reconciler.py",
+        right="failure.code)\n        return\n",
+        wrong="failure.code)\n        size = None\n",
+        test=f"{_RECONCILER}test_an_s3_that_does_not_answer_means_unknown",
+    ),
+    Mutation(
+        name="rows of a Valkey that lives are adopted by another",
+        file="jobs/reconciler.py",
+        right="    if not await connection.fetchval(",
+        wrong="    if await connection.fetchval(",
+        test=f"{_RECONCILER}test_rows_of_another_valkey_are_its_own_while_somebody_lives_there",
+    ),
+    Mutation(
+        name="a Valkey with an older memory is believed",
+        file="jobs/worker.py",
+        right="await healed(self._deps)",
+        wrong="pass",
+        test="tests/jobs/test_worker.py::test_what_has_ended_in_postgres_is_not_done_again_by_an_older_memory",
+    ),
+)
+_STREAMS: Final = (
+    Mutation(
+        name="a stream misses what came before it was subscribed",
+        file="jobs/changes.py",
+        right="self._followed[job_id].set()\n            hint(job_id)",
+        wrong="self._followed[job_id].set()\n            if message['type'] != 'subscribe': hint(job_id)",
+        test="tests/jobs/test_worker.py::TestChanges::test_a_hint_comes_with_every_change",
+    ),
+    Mutation(
+        name="a stream goes back to what was true earlier",
+        file="web/hub.py",
+        right="or (frame.version < last.version and not frame.final)",
+        wrong="",
+        test="tests/web/test_hub.py::test_nothing_is_told_twice_and_nothing_older_than_what_was_told",
+    ),
+)
+_OPERATORS: Final = (
+    Mutation(
+        name="an operator's command that is sent twice is done twice",
+        file="jobs/lua/operators.lua",
+        right="return redis.call('HGET', job_key(id), 'operation') == a.op",
+        wrong="return false",
+        test="tests/jobs/test_twice.py::test_a_restart_is_one",
+    ),
+    Mutation(
+        name="a deletion does not wait for an upload under way",
+        file="jobs/lua/operators.lua",
+        right="if source == 'uploading' and record[2] ~= '' then",
+        wrong="if false then",
+        test="tests/jobs/test_deleting.py::test_an_upload_that_may_be_writing_to_s3_at_this_moment_is_waited_for",
+    ),
+)
+MUTATIONS: Final = (*_ACCEPTING, *_WORKING, *_ASKING, *_RESULTS, *_LOSING_VALKEY, *_STREAMS, *_OPERATORS)
