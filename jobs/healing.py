@@ -41,7 +41,7 @@ async def _heal_state(deps: Deps, state: State) -> int:
         done = 0
         for row in rows:
             job = records.get(row.job_id)
-            if job is None or (job.state is row.state and not row.deleted):
+            if job is None or (job.state is row.state and job.run >= row.run and not row.deleted):
                 continue
             if row.deleted:
                 await deps.store.erase(job, code="deleted")
