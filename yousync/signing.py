@@ -56,13 +56,16 @@ async def on_s3_clock(request: Callable[..., Awaitable[Any]], **arguments: Any) 
 
 
 def _learnt(refusal: ClientError) -> bool:
-    """Set our clock by the refusal of a request; False when it was right."""
+    """Set our clock by the refusal of a request; False when it is right.
+
+    Where it was wrong the request may have been signed before another one's refusal set it.
+    """
     metadata = refusal.response.get("ResponseMetadata", {})
     told = metadata.get("HTTPHeaders", {}).get("date")
     if not 400 <= metadata.get("HTTPStatusCode", 0) < 500 or not told:
         return False
     behind = parsedate_to_datetime(told) - datetime.now(UTC)
-    if abs(behind - _HostClock.behind) < _TOLERATED:
+    if max(abs(behind), abs(_HostClock.behind)) < _TOLERATED:
         return False
     _HostClock.behind = behind
     return True
