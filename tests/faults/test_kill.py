@@ -15,7 +15,7 @@ from tests.faults.chance import ALL, SEED, some
 from tests.faults.ground import Ground, say
 from tests.faults.killing import SCENARIOS, Outcome, attempt, points_of, wanted
 
-SAMPLE = 8
+SAMPLE = 5
 
 
 @pytest.mark.timeout(3600 if ALL else 150)

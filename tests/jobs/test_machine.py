@@ -491,7 +491,7 @@ def test_no_order_of_events_breaks_a_record(settings: Settings) -> None:
     run_state_machine_as_test(
         Machine,
         settings=hypothesis_settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=50,
             deadline=None,
             derandomize=True,
