@@ -143,7 +143,7 @@ FORGED = 'x\n{"event": "forged"}\r\n2026-01-01 [info     ] forged\x1b[31m\x85\u2
 def test_a_forged_newline_stays_on_its_line(stderr: Console, style: logs.Format) -> None:
     logs.configure("info", style)
     structlog.stdlib.get_logger("web").info(FORGED, value=FORGED, nested={"deep": [FORGED]}, **{FORGED: 1})
-    logging.getLogger("arq").info(FORGED)
+    logging.getLogger("arq").warning(FORGED)
     text = stderr.getvalue()
     assert len(text.splitlines()) == 2
     assert "\x1b" not in text
