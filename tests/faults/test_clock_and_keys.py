@@ -30,7 +30,7 @@ async def asked_with_the_old_key(ground: Ground) -> tuple[str, bytes]:
     await ground.clear()
     await ground.analysis.behave("hold")
     before = keyed(ground, OLD)
-    async with running(before.web(with_worker=False), before.worker()):
+    async with running(before.web()):
         audio = different(9300)
         job_id = await ground.upload(audio)
         await until(lambda: moved(ground, "wait", 1))
@@ -47,7 +47,7 @@ async def test_a_key_is_replaced(ground: Ground, *, kept: bool) -> None:
         ground = replace(ground, settings=ground.settings.model_copy(update={"analysis_wait_seconds": 40.0}))
     job_id, audio = await asked_with_the_old_key(ground)
     after = keyed(ground, NEW, *([OLD] if kept else []))
-    async with running(after.web(with_worker=False), after.worker()):
+    async with running(after.web()):
         await ground.analysis.release()
         assert [line["status"] for line in await ground.analysis.webhooks(job_id)] == [200 if kept else 401]
         assert (await ground.ended(job_id))["status"] == "completed"
@@ -59,7 +59,7 @@ async def test_a_key_is_replaced(ground: Ground, *, kept: bool) -> None:
 async def test_hosts_whose_clocks_are_an_hour_off(ground: Ground, ahead: float) -> None:
     """A plain job, one that is retried, one whose deadline passes, one whose worker dies: all as if clocks agreed."""
     await ground.clear()
-    changes = {"analysis_status_url": None, "analysis_idempotent": False}
+    changes = {"analysis_status_url": None, "analysis_idempotent": False, "analysis_wait_seconds": 1.5}
     ground = replace(ground, settings=ground.settings.model_copy(update=changes))
     await ground.analysis.plan(
         {"mode": "normal", "count": 1},

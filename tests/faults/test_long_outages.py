@@ -19,7 +19,7 @@ from tests.waiting import until
 from yousync.job import State
 from yousync.local.part import Part
 
-LASTS = 30.0 if ALL else 4.0
+LASTS = 30.0 if ALL else 3.0
 JOBS = 60 if ALL else 8
 
 Outage = Callable[[Ground], AbstractAsyncContextManager[None]]
@@ -83,7 +83,7 @@ OUTAGES: dict[str, Outage] = {
 @pytest.mark.parametrize("name", some(list(OUTAGES), 1))
 async def test_an_outage_costs_time_and_nothing_else(ground: Ground, name: str) -> None:
     await ground.clear()
-    async with running(ground.web(with_worker=False), ground.worker()):
+    async with running(ground.web()):
         async with OUTAGES[name](ground):
             back = time.monotonic() + LASTS
             recordings = [different(10_000 + number) for number in range(JOBS)]

@@ -30,7 +30,7 @@ JOBS = 10 if ALL else 2
 
 @dataclass
 class Backup:
-    """A copy of a Valkey's append-only file, taken while nothing is written."""
+    """A copy of a Valkey's append-only file."""
 
     valkey: Valkey
     copy: Path
@@ -111,23 +111,23 @@ async def test_what_ended_since_the_backup_stays_ended(ground: Ground, tmp_path:
     await ground.clear()
     roomy = {"analysis_wait_seconds": 120.0, "analysis_max_in_flight": 100}
     ground = replace(ground, settings=ground.settings.model_copy(update=roomy))
-    web, worker = ground.web(with_worker=False), ground.worker()
-    async with running(web, worker):
+    service = ground.web()
+    async with running(service):
         ended = await uploaded(ground, 0)
         await completed(ground, ended)
         await ground.analysis.behave("hold")
         ended_since, unfinished = await uploaded(ground, 100), await uploaded(ground, 200)
-        await until(lambda: moved(ground, "wait", 3 * JOBS))
+        await until(lambda: standing(ground, State.WAITING, 2 * JOBS))
         await s3.kill()
         staged = await uploaded(ground, 300)
-        await until(lambda: moved(ground, "hold", JOBS))
+        await until(lambda: moved(ground, "hold", 1))
 
         backup.take()
 
         await s3.start()
-        await until(lambda: moved(ground, "wait", 4 * JOBS))
+        await until(lambda: standing(ground, State.WAITING, 3 * JOBS))
         unheard_of = await uploaded(ground, 400)
-        await until(lambda: moved(ground, "wait", 5 * JOBS))
+        await until(lambda: standing(ground, State.WAITING, 4 * JOBS))
         ended += ended_since + staged
         await ground.analysis.release([*ended_since, *staged])
         await completed(ground, ended)
@@ -138,10 +138,10 @@ async def test_what_ended_since_the_backup_stays_ended(ground: Ground, tmp_path:
         clients = Clients(ground, ended)
         async with clients.looking():
             if restarted:
-                await asyncio.gather(web.stop(), worker.stop())
+                await service.stop()
             await backup.restore()
             if restarted:
-                await asyncio.gather(web.start(), worker.start())
+                await service.start()
             await until(lambda: _checked(ground), seconds=30)
             await ground.analysis.release()
             await completed(ground, unfinished)
@@ -158,6 +158,11 @@ async def test_what_ended_since_the_backup_stays_ended(ground: Ground, tmp_path:
         assert adopted == (job_id in unheard_of)
         assert (row.state, row.run) == (State.COMPLETED, 2 if adopted else 1)
         legal_path(row)
+
+
+async def standing(ground: Ground, state: State, jobs: int) -> bool:
+    """Whether so many jobs are in this state."""
+    return sum(job.state is state for job in await ground.records()) == jobs
 
 
 async def _checked(ground: Ground) -> bool:

@@ -13,6 +13,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from jobs.deps import Deps
+from jobs.identity import identify
 from jobs.store import Store
 from models.analysis_result import AnalysisResult
 from tests.conftest import NewDatabase
@@ -60,11 +61,11 @@ async def test_a_second_valkey_on_the_same_database(ground: Ground, other: Groun
     await ground.analysis.behave("hold")
     patient = {"analysis_wait_seconds": 60.0}
     first, second = (replace(each, settings=each.settings.model_copy(update=patient)) for each in (ground, other))
-    async with running(first.web(with_worker=False), first.worker()):
+    async with running(first.web()):
         ours = await uploaded(first, 9800)
         await until(lambda: moved(first, "wait", JOBS))
         await AnalysisResult.all().update(created_at=datetime(2020, 1, 1, tzinfo=UTC))
-        async with running(second.web("web-2", with_worker=False), second.worker("worker-2")):
+        async with running(second.web("web-2")):
             await until(lambda: reconciled(second))
             assert not await second.records()
             theirs = await uploaded(second, 9900)
@@ -102,19 +103,18 @@ async def once(ground: Ground, job_id: str, audio: bytes) -> None:
 
 @pytest.mark.parametrize("kind", some(["web", "worker"], 1))
 async def test_a_second_database_on_the_same_valkey(ground: Ground, new_database: NewDatabase, kind: str) -> None:
+    """Whoever names a Valkey that belongs to another deployment does not even start."""
     await ground.clear()
-    async with running(ground.web()):
-        changes = {"database_url": SecretStr(await another_deployment(new_database)), "port": free_port()}
-        other = replace(ground, settings=ground.settings.model_copy(update=changes))
-        stranger = other.web("web-2") if kind == "web" else other.worker("worker-2")
-        await launch(stranger)
-        try:
-            assert await died(stranger) == 3
-        finally:
-            await stranger.kill()
-        assert "REDIS_URL names a Valkey that belongs to another deployment" in stranger.process.tail()
-        job_id = await ground.upload(different(9999))
-        assert (await ground.ended(job_id))["status"] == "completed"
+    await identify(ground.deps.valkey, ground.settings)
+    changes = {"database_url": SecretStr(await another_deployment(new_database)), "port": free_port()}
+    other = replace(ground, settings=ground.settings.model_copy(update=changes))
+    stranger = other.web("web-2") if kind == "web" else other.worker("worker-2")
+    await launch(stranger)
+    try:
+        assert await died(stranger) == 3
+    finally:
+        await stranger.kill()
+    assert "REDIS_URL names a Valkey that belongs to another deployment" in stranger.process.tail()
 
 
 async def another_deployment(new_database: NewDatabase) -> str:

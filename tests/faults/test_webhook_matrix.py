@@ -1,6 +1,6 @@
 """Every moment at which a webhook may come, and everything it may hold: what is answered, and what becomes of the job.
 
-Against a web process and a worker of their own; whatever a webhook does not end, the right result ends afterwards.
+Whatever a webhook does not end, the right result ends afterwards.
 """
 
 from __future__ import annotations
@@ -113,11 +113,11 @@ TABLE = (
 
 @pytest_asyncio.fixture(scope="module")
 async def service(ground: Ground) -> AsyncIterator[Ground]:
-    """A web process and a worker that asks once and waits long."""
+    """A service that asks once and waits long."""
     changes = {"analysis_asks": 1, "analysis_wait_seconds": 60.0}
     changed = replace(ground, settings=ground.settings.model_copy(update=changes))
     await ground.clear()
-    async with running(changed.web(with_worker=False), changed.worker()):
+    async with running(changed.web()):
         yield changed
 
 
