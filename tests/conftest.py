@@ -74,8 +74,18 @@ async def new_database(stack: Stack) -> NewDatabase:
 
 @pytest_asyncio.fixture(scope="module")
 async def settings(stack: Stack, new_database: NewDatabase) -> Settings:
-    """Settings for the session's stack with a database of this module's own."""
-    return settings_for(stack, database_url=await new_database())
+    """Settings for the session's stack with a database and a port of this module's own.
+
+    Analysis servers go on calling webhooks of earlier modules for a while: those must not come here.
+    """
+    port = free_port()
+    webhooks = {
+        name: url.replace(f":{stack.public_port}/", f":{port}/")
+        for name, url in stack.env().items()
+        if name.endswith("WEBHOOK_URL")
+    }
+    changes = {name.lower(): url for name, url in webhooks.items()}
+    return settings_for(stack, database_url=await new_database(), port=port, **changes)
 
 
 @pytest_asyncio.fixture
