@@ -324,7 +324,7 @@ class Store(Records):
 
     async def hint(self, job_id: str) -> None:
         """Tell whoever watches a job that there is something new to read about it."""
-        await self._valkey.publish(keys.changed(job_id), b"0")
+        await self._valkey.publish(keys.CHANGED, job_id)
 
     async def probe(self) -> None:
         """Write something, to see whether Valkey takes it."""

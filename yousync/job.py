@@ -175,10 +175,10 @@ PROGRESS: dict[State, int] = {
 MESSAGES: dict[State, str] = {
     State.ACCEPTED: "오디오 업로드를 시작했습니다",
     State.UPLOADING: "오디오를 저장하고 있습니다",
-    State.UPLOADED: "오디오를 저장했습니다",
+    State.UPLOADED: "오디오를 저장하고 있습니다",
     State.SUBMITTING: "분석을 요청하고 있습니다",
     State.WAITING: "분석 결과를 기다리고 있습니다",
-    State.RECEIVED: "분석 결과를 받았습니다",
+    State.RECEIVED: "분석 결과를 저장하고 있습니다",
     State.PERSISTING: "분석 결과를 저장하고 있습니다",
     State.COMPLETED: "분석이 완료되었습니다",
     State.FAILED: "분석에 실패했습니다",

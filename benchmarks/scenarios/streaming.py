@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from typing import Any, Final, cast
 
 from benchmarks.figures import Spread, number
@@ -34,9 +33,11 @@ _KB_AIM, _IDLE_AIM, _EVENTS_AIM, _BACK_AIM = 20.0, 5.0, 2.0, 10.0
 
 _SLICE: Final = 1000
 _CHANGE: Final = """
-for i = 2, #ARGV, 2 do
-  redis.call('HSET', ARGV[i], 'progress', ARGV[1])
-  redis.call('PUBLISH', ARGV[i + 1], redis.call('HINCRBY', ARGV[i], 'version', 1))
+for i = 3, #ARGV do
+  local key = ARGV[2] .. ARGV[i]
+  redis.call('HSET', key, 'progress', ARGV[1])
+  redis.call('HINCRBY', key, 'version', 1)
+  redis.call('PUBLISH', KEYS[1], ARGV[i])
 end
 """
 _VERSIONS_BEFORE: Final = 4  # since their rows: the adoption and three bursts
@@ -158,8 +159,8 @@ async def _burst(ground: Ground, follower: Follower, jobs: list[Job], progress: 
     async def change() -> None:
         async with ground.valkey() as valkey:
             for begin in range(0, len(ids), _SLICE):
-                names = [(keys.job(job_id), keys.changed(job_id)) for job_id in ids[begin : begin + _SLICE]]
-                await cast("Awaitable[Any]", valkey.eval(_CHANGE, 0, str(progress), *chain.from_iterable(names)))
+                given = [str(progress), keys.job(""), *ids[begin : begin + _SLICE]]
+                await cast("Awaitable[Any]", valkey.eval(_CHANGE, 1, keys.CHANGED, *given))
 
     return (await _heard(follower, change))[0]
 

@@ -110,6 +110,6 @@ function commands.forget()
   else
     redis.call('DEL', job_key(id), events_key(id))
   end
-  redis.call('PUBLISH', P .. 'changed:' .. id, '0')
+  tell(id, true)
   return { 'gone' }
 end

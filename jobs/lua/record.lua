@@ -18,7 +18,7 @@ local function step(id, source, target, move, fields, event)
   leave_line(id, source)
   if fields.claim or a.stages[source] ~= a.stages[target] then untried(a.stages[source], id) end
   log(id, version, move, source, target, event)
-  redis.call('PUBLISH', P .. 'changed:' .. id, int(version))
+  tell(id, fields.message or a.faces[source] ~= a.faces[target])
   if IN_FLIGHT[source] and not IN_FLIGHT[target] then nudge('submit') end
   return version
 end

@@ -280,11 +280,11 @@ _LOSING_VALKEY: Final = (
 )
 _STREAMS: Final = (
     Mutation(
-        name="a stream misses what came before it was subscribed",
-        file="jobs/changes.py",
-        right="self._followed[job_id].set()\n            hint(job_id)",
-        wrong="self._followed[job_id].set()\n            if message['type'] != 'subscribe': hint(job_id)",
-        test="tests/jobs/test_worker.py::TestChanges::test_a_hint_comes_with_every_change",
+        name="a stream misses what happened while its process heard nothing",
+        file="web/hub.py",
+        right="self._stale |= dict.fromkeys(self._topics)",
+        wrong="pass",
+        test="tests/web/test_jobs.py::test_what_happens_while_the_process_hears_nothing_is_told_afterwards",
     ),
     Mutation(
         name="a stream goes back to what was true earlier",
