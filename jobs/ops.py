@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from jobs.deps import Deps
@@ -18,7 +18,7 @@ from models.analysis_result import AnalysisResult, find_result
 from models.deletion import bury
 from yousync.errors import JobNotFound, OperationRefused
 from yousync.failures import LEARNER_MESSAGES
-from yousync.job import Job, Stage, State, is_job_id
+from yousync.job import Event, Job, Stage, State, is_job_id
 
 _LOST: Final = "its record is lost; the reconciler takes care of it within a minute"
 
@@ -87,11 +87,22 @@ class Ops:
         return await self._moved(row, Move.ACCEPT_LATE, by.event())
 
     async def delete(self, job_id: str, *, by: By) -> None:
-        """Delete a result for good, and its recording; a job that is running ends."""
+        """Delete a result for good, and its recording; a job that is running ends. Its tombstone says who and why."""
         row = await self._row(job_id)
-        await bury(job_id)
         job = await self._store.read(job_id) or job_of_row(row, self._identity)
-        await self._store.erase(job, code="deleted", actor=by.who, cause=by.why)
+        now = await self._store.now()
+        event = Event(
+            version=max(job.version, row.version) + 1,
+            at_ms=round(now.timestamp() * 1000),
+            move=Move.ERASE,
+            source=job.state,
+            target=State.CLEANING,
+            actor=by.who,
+            code="deleted",
+            cause=by.why,
+        )
+        await bury(job_id, asdict(event))
+        await self._store.erase(job, code=event.code, actor=by.who, cause=by.why)
 
     async def pause(self, stages: Collection[Stage], *, by: By) -> None:
         """Let no job start these stages; those that are at it finish. Uploads go on being accepted."""

@@ -177,11 +177,11 @@ async def test_a_running_job_is_ended_and_its_late_result_accepted(
 
 
 async def test_a_deleted_job_is_gone_with_its_audio(
-    client: aiohttp.ClientSession, app: web.Application, api: Api, script: Script
+    client: aiohttp.ClientSession, app: web.Application, api: Api, operator: User, script: Script
 ) -> None:
     job_id = await upload(client, script)
     link = (await api.reaches(job_id, "completed"))["audio"]["link"]
-    await api.post(f"/jobs/{job_id}/delete", status=202)
+    await api.post(f"/jobs/{job_id}/delete", status=202, reason="the learner asked for it")
 
     async def gone() -> bool:
         async with client.get(f"/scripts/analysis-result/{job_id}") as mine, client.get(link) as audio:
@@ -189,7 +189,12 @@ async def test_a_deleted_job_is_gone_with_its_audio(
 
     await until(gone)
     await until(lambda: is_forgotten(app, job_id))
-    assert (await api.ask("GET", f"/jobs/{job_id}", status=404))["code"] == "job_not_found"
+    told = await api.ask("GET", f"/jobs/{job_id}")
+    assert told["deleted_at"]
+    assert (told["message"], told["overall_score"], told["audio"]) == ("삭제된 녹음입니다", None, None)
+    (erased,) = told["timeline"]
+    assert (erased["move"], erased["source"], erased["target"]) == ("erase", "completed", "cleaning")
+    assert (erased["actor"], erased["cause"]) == (f"user:{operator.id}", "the learner asked for it")
     assert (await api.post(f"/jobs/{job_id}/delete", status=404))["code"] == "job_not_found"
 
 

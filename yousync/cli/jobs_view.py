@@ -69,6 +69,7 @@ def detail(job: Detail) -> RenderableType:
         "attempts": f"run {job.run}, requests to the analysis server: {job.attempts}",
         "this stage": "" if job.tries is None else f"{job.tries} failures, {job.holds} holds, {job.lapses} lapses",
         "at work": job.worker,
+        "deleted": f"{_time(job.deleted_at)} UTC; this is forgotten after a week" if job.deleted_at else "",
         "score": "" if job.overall_score is None else f"{job.overall_score:.2f}",
         "late": f"a result came after the end: yousync jobs accept-late-result {job.job_id}" if job.late else "",
         "request": job.request_id,
