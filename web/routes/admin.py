@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from jobs.bulk import Action, Operation, Refusal, do, do_to_all
 from jobs.detail import Detail, describe
-from jobs.filter import AGE, Filter, age
+from jobs.filter import AGE, REASON_CHARACTERS, Filter, age
 from jobs.ops import By
 from jobs.search import Page, count, search
 from models.user import User
@@ -66,7 +66,7 @@ class ListQuery(Criteria):
 class Reason(BaseModel):
     """Why; kept with who in each job's event log."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Annotated[str, Field(min_length=1, max_length=REASON_CHARACTERS)]
 
 
 class Retry(Reason):
