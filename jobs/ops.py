@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
@@ -21,6 +23,7 @@ from yousync.failures import LEARNER_MESSAGES
 from yousync.job import Event, Job, Stage, State, is_job_id
 
 _LOST: Final = "its record is lost; the reconciler takes care of it within a minute"
+_LOOK_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,16 @@ class Ops:
     async def resume(self, stages: Collection[Stage], *, by: By) -> None:
         """Open these stages again; whoever stands in line goes on."""
         await self._store.script.run("resume", names=list(stages), who=by.who, why=by.why)
+
+    async def drain(self, seconds: float, *, by: By) -> Stats:
+        """Pause all stages; how things stand once no job is at work, or after so many seconds."""
+        await self.pause(list(Stage), by=by)
+        until = time.monotonic() + seconds
+        while True:
+            found = await self.stats()
+            if not found.running or time.monotonic() > until:
+                return found
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def gatekeeping(self, *, limit: int = 100) -> list[GateEvent]:
         """What was paused and resumed, by whom and why, newest first."""

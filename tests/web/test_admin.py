@@ -290,6 +290,40 @@ async def test_a_stage_is_paused_and_jobs_stand_before_it(
         assert (await api.post(f"/stages/lunch/{action}", status=422))["errors"][0]["pointer"] == "/path/stage"
 
 
+async def test_all_stages_are_paused_and_opened_at_once(api: Api, operator: User) -> None:
+    try:
+        paused = await api.post("/stages/pause", reason="the network is worked on")
+        assert {gate["stage"]: (gate["paused"], gate["why"]) for gate in paused} == {
+            stage.value: (True, "the network is worked on") for stage in Stage
+        }
+    finally:
+        opened = await api.post("/stages/resume", reason="done")
+    assert not any(gate["paused"] for gate in opened)
+    told = await api.ask("GET", "/stages/log")
+    newest = [(event["action"], event["who"], event["why"]) for event in told[: len(Stage)]]
+    assert newest == [("resume", f"user:{operator.id}", "done")] * len(Stage)
+
+
+async def test_drained_when_nobody_is_at_work(
+    client: aiohttp.ClientSession, api: Api, script: Script, analysis: Control
+) -> None:
+    await analysis.behave("normal", reply_delay_s=30)
+    job_id = await upload(client, script)
+    await until(lambda: analysis.asked(job_id))
+    try:
+        early = await api.post("/drain", timeout_seconds=0.1)
+        assert early["running"] == 1
+        assert all(gate["paused"] for gate in early["gates"])
+        waiting = asyncio.create_task(api.post("/drain"))
+        await api.post(f"/jobs/{job_id}/cancel")
+        drained = await waiting
+        assert drained["running"] == 0
+        assert (await api.post("/drain", status=422, timeout_seconds=3600))["errors"][0]["code"]
+    finally:
+        await api.post("/stages/resume")
+    await api.reaches(job_id, "cancelled")
+
+
 async def test_the_processes_that_work_are_listed(api: Api) -> None:
     workers = await until(lambda: api.ask("GET", "/workers"))
     assert [worker["pid"] for worker in workers] == [os.getpid()]
