@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NewDatabase
-from tests.deploy.test_rules import ALERTS, SERIES
+from tests.deploy.test_rules import ALERTS, RECORDED, SERIES
 from tests.docs.page import PAGE, TEXT, sections, steps, table
 from tests.docs.shell import Shell
 from tests.faults.ground import Ground, different
@@ -134,6 +134,7 @@ def test_every_alarm_has_its_entry_and_every_entry_its_alarm() -> None:
 
 def test_metrics_are_called_by_their_names() -> None:
     named = set(re.findall(r"\byousync_\w+", TEXT)) - {"yousync_web", "yousync_worker"}
+    assert set(re.findall(r"\byousync:[\w:]+", TEXT)) == RECORDED.keys()
     assert named <= SERIES.keys() | {name.removesuffix("_bucket") for name in SERIES}
 
 
