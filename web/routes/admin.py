@@ -109,7 +109,10 @@ async def admin_list_jobs(request: web.Request, *, query: ListQuery, admin: User
 
 @routes.get("/admin/jobs/{job_id}", raises=(JobNotFound, DependencyDown))
 async def admin_show_job(request: web.Request, *, path: JobPath, admin: User) -> Detail:
-    """Show a job: where it stands, every event that got it there, and a link to its audio."""
+    """Show a job: where it stands, every event that got it there, and a link to its audio.
+
+    Of a deleted one: by whom and why, for a week.
+    """
     return await describe(request.app[DEPS], path.job_id)
 
 
