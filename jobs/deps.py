@@ -22,6 +22,7 @@ class Deps:
 
     settings: Settings
     valkey: Redis
+    staging: Redis | None = None  # the Valkey that staged audio has to itself, where it has one
     store: Store
     storage: Storage
     analysis: AnalysisClient
@@ -33,13 +34,14 @@ async def open_deps(settings: Settings, *, application: str) -> AsyncIterator[De
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(connected(settings, application=application))
         valkey = await stack.enter_async_context(connect(settings.redis_url.get_secret_value()))
-        staging = valkey
+        staging = None
         if settings.staging_redis_url is not None:
             staging = await stack.enter_async_context(connect(settings.staging_redis_url.get_secret_value()))
         yield Deps(
             settings=settings,
             valkey=valkey,
-            store=Store(valkey, staging, settings),
+            staging=staging,
+            store=Store(valkey, staging or valkey, settings),
             storage=await stack.enter_async_context(open_storage(settings)),
             analysis=await stack.enter_async_context(open_analysis(settings)),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any
 
 from jobs.deps import Deps
@@ -12,7 +13,7 @@ from jobs.search import Summary, ahead, moment, summary
 from models.analysis_result import AnalysisResult
 from models.analysis_search import Row, row_of
 from yousync.errors import JobNotFound
-from yousync.failures import StageFailure
+from yousync.failures import LEARNER_MESSAGES, StageFailure
 from yousync.job import MESSAGES, Event, Job, State, is_job_id
 
 
@@ -41,19 +42,18 @@ class Detail(Summary):
     holds: int | None  # times in a row the present stage found its dependency down
     lapses: int | None  # leases in a row that ran out
     late: bool  # a result that came after the end can be accepted
+    deleted_at: datetime | None  # its tombstone tells who deleted it and why, for a week
     request_id: str  # of the upload: the thread through everybody's logs
     audio: Audio | None  # None once it was deleted
     timeline: list[Event]
 
 
 async def describe(deps: Deps, job_id: str) -> Detail:
-    """All that is known of a job. Raises JobNotFound; S3 being away is told and not raised."""
+    """All that is known of a job, or of its deletion. Raises JobNotFound; S3 being away is told and not raised."""
     if not is_job_id(job_id):
         raise JobNotFound
     record = await deps.store.read(job_id)
     kept = await AnalysisResult.get_or_none(job_id=job_id)
-    if kept is not None and kept.deleted_at is not None and record is None:
-        raise JobNotFound
     row = _unwritten(record) if kept is None else row_of(kept)
     brief = summary(row, record)
     job = record if record is not None and ahead(record, row.state, row.run) else None
@@ -63,6 +63,7 @@ async def describe(deps: Deps, job_id: str) -> Detail:
         **_standing(kept, job),
         worker=_holder(record, events),
         **_of_record(record),
+        deleted_at=kept.deleted_at if kept else None,
         audio=await _audio(deps, job_id, kept, record),
         timeline=events,
     )
@@ -109,7 +110,8 @@ def _standing(row: AnalysisResult | None, job: Job | None) -> dict[str, Any]:
         return {"version": job.version, "progress": job.progress, "message": message, "overall_score": None}
     assert row is not None  # noqa: S101  # a job without a row is ahead of it
     told = {name: getattr(row, name) for name in ("version", "progress", "overall_score")}
-    return told | {"message": row.message or MESSAGES[State(row.state)]}
+    message = row.message if row.deleted_at is None else LEARNER_MESSAGES["deleted"]
+    return told | {"message": message or MESSAGES[State(row.state)]}
 
 
 def _of_record(record: Job | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How operators say which jobs they mean."""
+"""How operators say which jobs they mean, and why."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from yousync.job import Stage, State
 
 AGE: Final = r"[1-9][0-9]{0,3}[smhd]"
 """How ages are written: 90s, 10m, 24h, 7d."""
+REASON_CHARACTERS: Final = 500
+"""How long a reason may be; there must be one."""
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 

@@ -14,7 +14,7 @@ from jobs import keys
 from models.db import DATABASE_DOWN
 from models.deployment import deployment_id
 from yousync.settings import Settings
-from yousync.valkey import VALKEY_DOWN
+from yousync.valkey import VALKEY_DOWN, writing
 
 log = structlog.get_logger(__name__)
 
@@ -30,42 +30,56 @@ class Identity:
     incarnation: str
 
 
-async def identify(valkey: Redis, settings: Settings) -> Identity:
-    """Name this Valkey as ours, or find that it is. Raises WrongValkey."""
+async def identify(valkey: Redis, settings: Settings, *, staging: Redis | None = None) -> Identity:
+    """Name this Valkey as ours, or find that it is; `staging` has the staged audio, where that is another one.
+
+    Raises WrongValkey.
+    """
     ours = await deployment_id()
     await valkey.set(keys.DEPLOYMENT, ours, nx=True)
     if (await valkey.get(keys.DEPLOYMENT)) != ours.encode():
         raise WrongValkey("REDIS_URL names a Valkey that belongs to another deployment (another DATABASE_URL)")
-    await check_durability(valkey, settings)
+    await check_durability(valkey, settings, staging=staging)
     await valkey.set(keys.INCARNATION, secrets.token_hex(16), nx=True)
     return Identity(incarnation=(await valkey.get(keys.INCARNATION) or b"").decode())
 
 
-async def identified(valkey: Redis, settings: Settings) -> Identity:
+async def identified(valkey: Redis, settings: Settings, *, staging: Redis | None = None) -> Identity:
     """The Valkey's identity, waiting for Valkey and Postgres to be there; raises WrongValkey."""
     while True:
         try:
-            return await identify(valkey, settings)
+            return await identify(valkey, settings, staging=staging)
         except (*VALKEY_DOWN, *DATABASE_DOWN) as error:
             log.warning("not_ready", cause=type(error).__name__)
             await asyncio.sleep(0.5)
 
 
-async def check_durability(valkey: Redis, settings: Settings) -> None:
-    """Raise WrongValkey unless this Valkey keeps what it acknowledges: append-only file on, no eviction.
+async def check_durability(valkey: Redis, settings: Settings, *, staging: Redis | None = None) -> None:
+    """Raise WrongValkey unless Valkey keeps what it acknowledges: append-only file on, no eviction.
 
-    Managed services that hide their configuration need VALKEY_DURABILITY=acknowledged: then a Valkey that
-    loses its memory loses uploads accepted since its last copy.
+    So must the one that staged audio has to itself, and it must take a write: what else is accepted shows elsewhere
+    whether Valkey does. Managed services that hide their configuration need VALKEY_DURABILITY=acknowledged: then a
+    Valkey that loses its memory loses uploads accepted since its last copy.
     """
-    if settings.valkey_durability == "acknowledged":
-        return
+    room = 2 * settings.staged_audio_bytes
+    if settings.valkey_durability == "strict":
+        await _keeps(valkey, "REDIS_URL", room=0 if staging else room)
+        if staging:
+            await _keeps(staging, "STAGING_REDIS_URL", room=room)
+    if staging:
+        with writing():
+            await staging.set(keys.PROBE, b"", px=60_000)
+
+
+async def _keeps(valkey: Redis, name: str, *, room: int) -> None:
+    """Raise WrongValkey unless the server that setting `name` leads to keeps everything, `room` bytes or more."""
     try:
         found: dict[str, str] = {}
-        for name in ("appendonly", "maxmemory-policy", "maxmemory"):
-            found |= await valkey.config_get(name)
+        for setting in ("appendonly", "maxmemory-policy", "maxmemory"):
+            found |= await valkey.config_get(setting)
     except ResponseError as error:
-        raise WrongValkey("this Valkey hides its configuration: set VALKEY_DURABILITY=acknowledged") from error
+        raise WrongValkey(f"{name}: hides its configuration; set VALKEY_DURABILITY=acknowledged") from error
     if found.get("appendonly") != "yes" or found.get("maxmemory-policy") != "noeviction":
-        raise WrongValkey("Valkey must run with `appendonly yes` and `maxmemory-policy noeviction`")
-    if 0 < int(found.get("maxmemory", 0)) < 2 * settings.staged_audio_bytes:
-        raise WrongValkey("Valkey's maxmemory must be at least twice STAGED_AUDIO_BYTES")
+        raise WrongValkey(f"{name}: must run with `appendonly yes` and `maxmemory-policy noeviction`")
+    if 0 < int(found.get("maxmemory", 0)) < room:
+        raise WrongValkey(f"{name}: its maxmemory must be at least twice STAGED_AUDIO_BYTES")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from jobs.deps import Deps
@@ -18,9 +20,10 @@ from models.analysis_result import AnalysisResult, find_result
 from models.deletion import bury
 from yousync.errors import JobNotFound, OperationRefused
 from yousync.failures import LEARNER_MESSAGES
-from yousync.job import Job, Stage, State, is_job_id
+from yousync.job import Event, Job, Stage, State, is_job_id
 
 _LOST: Final = "its record is lost; the reconciler takes care of it within a minute"
+_LOOK_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +90,22 @@ class Ops:
         return await self._moved(row, Move.ACCEPT_LATE, by.event())
 
     async def delete(self, job_id: str, *, by: By) -> None:
-        """Delete a result for good, and its recording; a job that is running ends."""
+        """Delete a result for good, and its recording; a job that is running ends. Its tombstone says who and why."""
         row = await self._row(job_id)
-        await bury(job_id)
         job = await self._store.read(job_id) or job_of_row(row, self._identity)
-        await self._store.erase(job, code="deleted", actor=by.who, cause=by.why)
+        now = await self._store.now()
+        event = Event(
+            version=max(job.version, row.version) + 1,
+            at_ms=round(now.timestamp() * 1000),
+            move=Move.ERASE,
+            source=job.state,
+            target=State.CLEANING,
+            actor=by.who,
+            code="deleted",
+            cause=by.why,
+        )
+        await bury(job_id, asdict(event))
+        await self._store.erase(job, code=event.code, actor=by.who, cause=by.why)
 
     async def pause(self, stages: Collection[Stage], *, by: By) -> None:
         """Let no job start these stages; those that are at it finish. Uploads go on being accepted."""
@@ -100,6 +114,16 @@ class Ops:
     async def resume(self, stages: Collection[Stage], *, by: By) -> None:
         """Open these stages again; whoever stands in line goes on."""
         await self._store.script.run("resume", names=list(stages), who=by.who, why=by.why)
+
+    async def drain(self, seconds: float, *, by: By) -> Stats:
+        """Pause all stages; how things stand once no job is at work, or after so many seconds."""
+        await self.pause(list(Stage), by=by)
+        until = time.monotonic() + seconds
+        while True:
+            found = await self.stats()
+            if not found.running or time.monotonic() > until:
+                return found
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def gatekeeping(self, *, limit: int = 100) -> list[GateEvent]:
         """What was paused and resumed, by whom and why, newest first."""

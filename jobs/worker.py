@@ -286,7 +286,7 @@ async def main(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         deps = await stack.enter_async_context(open_deps(settings, application="yousync-worker"))
         await stack.enter_async_context(exposed(settings, lambda: show_gauges(deps)))
-        identity = await _unless(stop, identified(deps.valkey, settings))
+        identity = await _unless(stop, identified(deps.valkey, settings, staging=deps.staging))
         if identity is not None:
             await stack.enter_async_context(working(deps, identity))
             memory.settle()

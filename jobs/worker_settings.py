@@ -24,9 +24,9 @@ _settings = Settings.load()
 
 async def _open(ctx: dict[str, Any]) -> None:
     stack = ctx["stack"] = AsyncExitStack()
-    ctx["deps"] = await stack.enter_async_context(open_deps(_settings, application="yousync-arq"))
-    await identified(ctx["deps"].valkey, _settings)
-    await healed(ctx["deps"])
+    deps = ctx["deps"] = await stack.enter_async_context(open_deps(_settings, application="yousync-arq"))
+    await identified(deps.valkey, _settings, staging=deps.staging)
+    await healed(deps)
 
 
 async def _close(ctx: dict[str, Any]) -> None:

@@ -58,8 +58,8 @@ class AnalysisResult(Model):
 
     `status`, `progress`, `message` and `result` are what clients are shown; `state`, `stage` (where a job that
     ended without a result had got to), `code` and `history` are for operators. `run` rises when a job that had
-    ended goes on; `deleted_at` is a tombstone that keeps a running job from writing its result back, and
-    `s3_key` is empty once its audio is gone.
+    ended goes on; `deleted_at` is a tombstone that keeps a running job from writing its result back: its
+    `history` is the deletion alone, and `s3_key` is empty once its audio is gone.
     """
 
     id = fields.IntField(primary_key=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import orjson
 from tortoise.queryset import QuerySet
 
 from models.analysis_result import AnalysisResult
@@ -14,15 +16,20 @@ from yousync.job import State, Status
 
 _BURY = """
 UPDATE analysis_results SET deleted_at = coalesce(deleted_at, now()), updated_at = now(), result = NULL,
-    overall_score = NULL, history = NULL, message = NULL, status = $2
+    overall_score = NULL, history = CASE WHEN deleted_at IS NULL THEN $3::jsonb ELSE history END, message = NULL,
+    status = $2
 WHERE job_id = $1
 """
 
 
 @failpoints("row.bury")
-async def bury(job_id: str) -> AnalysisResult | None:
-    """Turn the row into a tombstone: nothing a learner said or got is left in it. None when there is no row."""
-    await connection().execute_query(_BURY, [job_id, Status.FAILED.value])
+async def bury(job_id: str, event: Mapping[str, Any]) -> AnalysisResult | None:
+    """Turn the row into a tombstone: nothing a learner said or got is left in it. None when there is no row.
+
+    What remains of its log is `event`, which tells who deleted it and why; the first one stands.
+    """
+    log = orjson.dumps([event]).decode()
+    await connection().execute_query(_BURY, [job_id, Status.FAILED.value, log])
     return await AnalysisResult.get_or_none(job_id=job_id)
 
 

@@ -39,7 +39,7 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
         settings = app[SETTINGS]
         async with AsyncExitStack() as stack:
             deps = await stack.enter_async_context(open_deps(settings, application="yousync-web"))
-            identity = await identified(deps.valkey, settings)
+            identity = await identified(deps.valkey, settings, staging=deps.staging)
             engine = Engine(deps, identity)
             changes = await stack.enter_async_context(open_changes(settings))
             app[DEPS] = deps

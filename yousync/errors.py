@@ -2,7 +2,8 @@
 
     YouSyncError
     ├── BadRequest 400        MalformedBody · MalformedWebhook
-    ├── Unauthenticated 401   TokenMissing · TokenInvalid · TokenExpired · WebhookTokenInvalid
+    ├── Unauthenticated 401   TokenMissing · TokenInvalid · TokenExpired · WebhookTokenInvalid ·
+    │                         WebhookSignatureInvalid
     ├── Forbidden 403         AdminOnly
     ├── NotFound 404          TokenNotFound · ScriptNotFound · JobNotFound
     ├── UploadTooSlow 408
@@ -113,6 +114,14 @@ class WebhookTokenInvalid(Unauthenticated):
     code = "webhook_token_invalid"
     title = "Webhook token missing or wrong"
     title_ko = "웹훅 토큰이 올바르지 않습니다"
+
+
+class WebhookSignatureInvalid(Unauthenticated):
+    """A webhook without a Standard Webhooks signature by WEBHOOK_SECRET, or with one that is too old."""
+
+    code = "webhook_signature_invalid"
+    title = "Webhook signature missing, wrong or too old"
+    title_ko = "웹훅 서명이 없거나 올바르지 않거나 오래되었습니다"
 
 
 class Forbidden(YouSyncError):

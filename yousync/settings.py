@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     # --- secrets -----------------------------------------------------------------------------------
     jwt_secret_key: SecretStr
     webhook_token_keys: Annotated[list[SecretStr], NoDecode]
+    webhook_secret: Annotated[list[SecretStr], NoDecode] = []
     google_client_id: CommaList = []
     google_client_secret: SecretStr | None = None
     google_certs_url: str = "https://www.googleapis.com/oauth2/v1/certs"
@@ -102,7 +104,10 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     log_file: str | None = None
 
-    @field_validator("webhook_token_keys", "google_client_id", "trusted_proxies", "allowed_origins", mode="before")
+    @field_validator(
+        *("webhook_token_keys", "webhook_secret", "google_client_id", "trusted_proxies", "allowed_origins"),
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         """Lists are written with commas, as every process manager can pass them."""
@@ -145,6 +150,20 @@ class Settings(BaseSettings):
     def _keys_long_enough(cls, value: list[SecretStr]) -> list[SecretStr]:
         if not value or any(len(key.get_secret_value().encode()) < 32 for key in value):
             raise ValueError("must be one or more keys of at least 32 bytes, separated by commas")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _standard_secrets(cls, value: list[SecretStr]) -> list[SecretStr]:
+        """Standard Webhooks: `whsec_` and the base64 of 24 to 64 random bytes."""
+        for secret in value:
+            prefix, _, text = secret.get_secret_value().partition("_")
+            try:
+                size = len(base64.b64decode(text, validate=True))
+            except ValueError:
+                size = 0
+            if prefix != "whsec" or not 24 <= size <= 64:
+                raise ValueError("must be whsec_ and the base64 of 24 to 64 bytes; several separated by commas")
         return value
 
     @field_validator("allowed_origins")

@@ -17,7 +17,9 @@ from yousync.job import Kind, Stage, State
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules.yml"
 FILE: dict[str, Any] = yaml.safe_load(RULES.read_text())
-ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for group in FILE["groups"] for rule in group["rules"]}
+ALL: list[dict[str, Any]] = [rule for group in FILE["groups"] for rule in group["rules"]]
+ALERTS = {rule["alert"]: rule for rule in ALL if "alert" in rule}
+RECORDED = {rule["record"]: rule for rule in ALL if "record" in rule}
 
 SCRAPED = {"instance", "job"}
 """Labels that Prometheus adds."""
@@ -69,9 +71,10 @@ def grouped_by(expression: str) -> set[str]:
     return {label.strip() for labels in lists for label in labels.split(",")}
 
 
-@pytest.mark.parametrize("name", ALERTS)
-def test_an_alert_asks_for_what_there_is(name: str) -> None:
-    expression = ALERTS[name]["expr"]
+@pytest.mark.parametrize("name", ALERTS | RECORDED)
+def test_a_rule_asks_for_what_there_is(name: str) -> None:
+    expression = (ALERTS | RECORDED)[name]["expr"]
+    assert set(re.findall(r"\byousync:[\w:]+", expression)) <= RECORDED.keys()
     asked = list(selectors(expression))
     assert asked
     for series_name, matchers in asked:
@@ -100,8 +103,17 @@ def test_an_alert_says_what_it_is_and_how_bad(name: str) -> None:
 
 
 def test_names_are_unique_and_no_series_is_summed_that_every_process_tells_alike() -> None:
-    assert len(ALERTS) == sum(len(group["rules"]) for group in FILE["groups"])
+    assert len(ALERTS) + len(RECORDED) == len(ALL)
     alike = "jobs|oldest_job_age_seconds|held_jobs|breaker_open|stage_paused|queue_jobs|staged_audio_\\w+|workers"
-    for rule in ALERTS.values():
+    for rule in ALL:
         for name in re.findall(rf"\byousync_(?:{alike})\b(?!_)", rule["expr"]):
-            assert re.search(rf"\bmax(?: by \(\w+\) )?\({name}\b", rule["expr"]), rule["alert"]
+            assert re.search(rf"\bmax(?: by \(\w+\) )?\({name}\b", rule["expr"]), rule
+
+
+def test_every_end_is_a_success_or_not_except_what_only_the_learner_can_mend() -> None:
+    ((_, failed), (_, ended)) = selectors(RECORDED["yousync:job_success:ratio15m"]["expr"])
+    assert failed[1] == ended[1] == ("code", "!~", "no_speech|audio_empty")
+    assert [matchers[0][2].split("|") for matchers in (failed, ended)] == [
+        [State.FAILED, State.PARKED],
+        [State.COMPLETED, State.FAILED, State.PARKED],
+    ]

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NewDatabase
-from tests.deploy.test_rules import ALERTS, SERIES
+from tests.deploy.test_rules import ALERTS, RECORDED, SERIES
 from tests.docs.page import PAGE, TEXT, sections, steps, table
 from tests.docs.shell import Shell
 from tests.faults.ground import Ground, different
 from tests.scraping import scrape
 from tests.waiting import until
+from yousync.cli.app import app
+from yousync.cli.failure import Exit
 from yousync.failures import LEARNER_MESSAGES
 from yousync.job import MESSAGES, Stage, State
 from yousync.metrics import CODES
@@ -134,6 +136,7 @@ def test_every_alarm_has_its_entry_and_every_entry_its_alarm() -> None:
 
 def test_metrics_are_called_by_their_names() -> None:
     named = set(re.findall(r"\byousync_\w+", TEXT)) - {"yousync_web", "yousync_worker"}
+    assert set(re.findall(r"\byousync:[\w:]+", TEXT)) == RECORDED.keys()
     assert named <= SERIES.keys() | {name.removesuffix("_bucket") for name in SERIES}
 
 
@@ -155,6 +158,15 @@ def test_every_error_code_of_jobs_is_explained_as_learners_read_it() -> None:
     assert rows.keys() == found | LEARNER_MESSAGES.keys() == CODES - {""}
     assert rows == {code: LEARNER_MESSAGES.get(code, "") for code in rows}
     assert MESSAGES[State.PARKED] in sections()["Error codes of jobs"]
+
+
+def test_every_exit_status_is_explained_here_and_where_help_is_asked_for() -> None:
+    statuses = [str(int(status)) for status in Exit]
+    assert [status for status, *_ in table("Exit statuses")] == statuses
+    told = app.info.help
+    assert isinstance(told, str)
+    assert re.findall(r"(?<!\w)\d+(?= )", told.split("Exit status:")[1]) == statuses
+    assert "docs/operations.md#exit-statuses" in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("title", ["Retention and privacy", "Settings that matter under load"])

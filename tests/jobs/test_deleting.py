@@ -45,10 +45,11 @@ async def _no_records(deps: Deps) -> bool:
 
 
 async def nothing_left(deps: Deps, engine: Engine, job: Job) -> None:
-    """Neither a word of the learner's, nor the audio, nor a key; the tombstone says no more than that it was."""
+    """Neither a word of the learner's, nor the audio, nor a key; the tombstone says only who did that and why."""
     row = await AnalysisResult.get(job_id=job.id)
     assert row.deleted_at is not None
-    assert [row.result, row.overall_score, row.history, row.message, row.s3_key] == [None, None, None, None, ""]
+    assert [row.result, row.overall_score, row.message, row.s3_key] == [None, None, None, ""]
+    assert [(event["move"], event["actor"], event["cause"]) for event in row.history] == [(Move.ERASE, ME.who, ME.why)]
     assert await deps.storage.size(job.s3_key) is None
     assert [key async for key in deps.valkey.scan_iter(match=f"*{job.id}*") if not key.startswith(b"arq:")] == []
     assert await deps.valkey.zscore("yousync:due", job.id) is None
@@ -163,7 +164,7 @@ async def test_a_worker_that_writes_its_result_down_writes_nothing_back(
             assert await record_conclusion(replace(held, run=run), end, version=99, history=[]) is None
     assert await persist(cleaned, replace(held, outcome=State.PARKED)) == Deleted("deleted")
     row = await AnalysisResult.get(job_id=held.id)
-    assert [row.result, row.history, row.status, row.run] == [None, None, "failed", 1]
+    assert [row.result, len(row.history), row.status, row.run] == [None, 1, "failed", 1]
     with pytest.raises(Fenced):
         await cleaned.store.conclude(held, State.COMPLETED, code="")
     await cleaned.store.erase(held, code="deleted")

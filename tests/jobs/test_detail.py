@@ -115,12 +115,17 @@ async def test_s3_that_is_away_hides_nothing_else(emptied: Deps, accept: Accept)
     assert (told.audio.stored, told.audio.staged) == (None, True)
 
 
-async def test_a_deleted_job_is_told_until_it_is_gone(emptied: Deps, accept: Accept, identity: Identity) -> None:
+async def test_of_a_deleted_job_its_deletion_is_told(emptied: Deps, accept: Accept, identity: Identity) -> None:
     job = await bring(emptied, await accept(), State.COMPLETED)
     await Ops(emptied, identity).delete(job.id, by=ME)
     told = await describe(emptied, job.id)
     assert (told.state, told.stage, told.timeline[-1].actor) == (State.CLEANING, Stage.CLEAN, ME.who)
+    assert told.timeline[-1].version == len(told.timeline), "the row's word on it and the record's are one"
     await emptied.valkey.flushall()
+    told = await describe(emptied, job.id)
+    assert told.deleted_at is not None
+    assert [(event.move, event.actor, event.cause) for event in told.timeline] == [("erase", ME.who, ME.why)]
+    await AnalysisResult.all().delete()
     with pytest.raises(JobNotFound):
         await describe(emptied, job.id)
 

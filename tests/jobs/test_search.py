@@ -163,7 +163,7 @@ async def test_the_end_in_postgres_holds_against_a_record_from_a_backup(emptied:
 
 async def test_a_deleted_job_is_listed_while_it_is_cleaned_and_asked_for(emptied: Deps, accept: Accept) -> None:
     job = await accept()
-    await bury(job.id)
+    await bury(job.id, {})
     await bring(emptied, job, State.CLEANING)
     assert await found(emptied) == []
     assert await found(emptied, stage=Stage.CLEAN) == [job.id]

@@ -177,11 +177,11 @@ async def test_a_running_job_is_ended_and_its_late_result_accepted(
 
 
 async def test_a_deleted_job_is_gone_with_its_audio(
-    client: aiohttp.ClientSession, app: web.Application, api: Api, script: Script
+    client: aiohttp.ClientSession, app: web.Application, api: Api, operator: User, script: Script
 ) -> None:
     job_id = await upload(client, script)
     link = (await api.reaches(job_id, "completed"))["audio"]["link"]
-    await api.post(f"/jobs/{job_id}/delete", status=202)
+    await api.post(f"/jobs/{job_id}/delete", status=202, reason="the learner asked for it")
 
     async def gone() -> bool:
         async with client.get(f"/scripts/analysis-result/{job_id}") as mine, client.get(link) as audio:
@@ -189,7 +189,12 @@ async def test_a_deleted_job_is_gone_with_its_audio(
 
     await until(gone)
     await until(lambda: is_forgotten(app, job_id))
-    assert (await api.ask("GET", f"/jobs/{job_id}", status=404))["code"] == "job_not_found"
+    told = await api.ask("GET", f"/jobs/{job_id}")
+    assert told["deleted_at"]
+    assert (told["message"], told["overall_score"], told["audio"]) == ("삭제된 녹음입니다", None, None)
+    (erased,) = told["timeline"]
+    assert (erased["move"], erased["source"], erased["target"]) == ("erase", "completed", "cleaning")
+    assert (erased["actor"], erased["cause"]) == (f"user:{operator.id}", "the learner asked for it")
     assert (await api.post(f"/jobs/{job_id}/delete", status=404))["code"] == "job_not_found"
 
 
@@ -283,6 +288,40 @@ async def test_a_stage_is_paused_and_jobs_stand_before_it(
     assert not any(gate["held"] for gate in await api.ask("GET", "/stages"))
     for action in ("pause", "resume"):
         assert (await api.post(f"/stages/lunch/{action}", status=422))["errors"][0]["pointer"] == "/path/stage"
+
+
+async def test_all_stages_are_paused_and_opened_at_once(api: Api, operator: User) -> None:
+    try:
+        paused = await api.post("/stages/pause", reason="the network is worked on")
+        assert {gate["stage"]: (gate["paused"], gate["why"]) for gate in paused} == {
+            stage.value: (True, "the network is worked on") for stage in Stage
+        }
+    finally:
+        opened = await api.post("/stages/resume", reason="done")
+    assert not any(gate["paused"] for gate in opened)
+    told = await api.ask("GET", "/stages/log")
+    newest = [(event["action"], event["who"], event["why"]) for event in told[: len(Stage)]]
+    assert newest == [("resume", f"user:{operator.id}", "done")] * len(Stage)
+
+
+async def test_drained_when_nobody_is_at_work(
+    client: aiohttp.ClientSession, api: Api, script: Script, analysis: Control
+) -> None:
+    await analysis.behave("normal", reply_delay_s=30)
+    job_id = await upload(client, script)
+    await until(lambda: analysis.asked(job_id))
+    try:
+        early = await api.post("/drain", timeout_seconds=0.1)
+        assert early["running"] == 1
+        assert all(gate["paused"] for gate in early["gates"])
+        waiting = asyncio.create_task(api.post("/drain"))
+        await api.post(f"/jobs/{job_id}/cancel")
+        drained = await waiting
+        assert drained["running"] == 0
+        assert (await api.post("/drain", status=422, timeout_seconds=3600))["errors"][0]["code"]
+    finally:
+        await api.post("/stages/resume")
+    await api.reaches(job_id, "cancelled")
 
 
 async def test_the_processes_that_work_are_listed(api: Api) -> None:

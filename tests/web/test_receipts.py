@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from models.analysis_result import AnalysisResult
 from models.script import Script
-from tests.processes import WebProcess
+from tests.processes import WebProcess, running
 from tests.standing_in import Control
 from tests.waiting import until
 from tests.web.conftest import form, recording
 from tests.web.following import follow
+from tests.yousync.test_webhooks import SECRET
 from web.wiring import DEPS
 from yousync import webhooks
 from yousync.local.port import free_port
@@ -40,11 +45,18 @@ async def held_job(client: aiohttp.ClientSession, script: Script, analysis: Cont
 
 
 async def send(
-    client: aiohttp.ClientSession, settings: Settings, job_id: str, body: Any, *, noun: str = "scripts", **query: str
+    client: aiohttp.ClientSession,
+    settings: Settings,
+    job_id: str,
+    body: Any,
+    *,
+    noun: str = "scripts",
+    signed: Any = None,
+    **query: str,
 ) -> tuple[int, dict[str, Any]]:
     query = {"job_id": job_id, "token": webhooks.sign(settings, job_id)} | query
     how = {"data": io.BytesIO(body)} if isinstance(body, bytes) else {"json": body}
-    async with client.post(f"/{noun}/webhook/analysis-complete", params=query, **how) as reply:
+    async with client.post(f"/{noun}/webhook/analysis-complete", params=query, headers=signed, **how) as reply:
         return reply.status, await reply.json(content_type=None)
 
 
@@ -123,6 +135,49 @@ async def test_without_its_token_every_job_is_the_same_stranger(
     assert answers[0] == answers[1]
     async with client.get(f"/scripts/analysis-result/{job_id}") as reply:
         assert (await reply.json())["status"] == "processing"
+
+
+@pytest_asyncio.fixture
+async def signing(settings: Settings, app: web.Application, tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    """A web process of the same service that wants signatures."""
+    other = WebProcess(settings, logs=tmp_path, port=free_port(), WEBHOOK_SECRET=f"{SECRET},whsec_{'AAAA' * 8}")
+    async with running(other), aiohttp.ClientSession(other.url) as client:
+        yield client
+
+
+def signature_of(body: bytes, *, age: float = 0.0, secret: str = SECRET) -> dict[str, str]:
+    at = str(int(time.time() - age))
+    signature = webhooks.signature(secret, "msg_1", at, body)
+    return {"webhook-id": "msg_1", "webhook-timestamp": at, "webhook-signature": f"v1,AAAA {signature}"}
+
+
+async def test_where_a_secret_is_set_only_what_was_signed_with_it_is_taken(
+    client: aiohttp.ClientSession,
+    signing: aiohttp.ClientSession,
+    settings: Settings,
+    script: Script,
+    analysis: Control,
+) -> None:
+    job_id, body = await held_job(client, script, analysis), orjson.dumps(GOOD)
+    good = signature_of(body)
+    refused = [
+        {},
+        *({name: value for name, value in good.items() if name != missing} for missing in good),
+        signature_of(body, secret="whsec_" + "BBBB" * 8),
+        signature_of(body, age=600),
+        signature_of(body, age=-600),
+        signature_of(orjson.dumps(OTHER)),
+    ]
+    for headers in refused:
+        for sent in (body, b"{"):
+            status, answer = await send(signing, settings, job_id, sent, signed=headers)
+            assert (status, answer["code"]) == (401, "webhook_signature_invalid"), headers
+    status, answer = await send(signing, settings, job_id, body, signed=good, token="wrong")
+    assert (status, answer["code"]) == (401, "webhook_token_invalid"), "it does not stand in for the token"
+    malformed = await send(signing, settings, job_id, b"{", signed=signature_of(b"{"))
+    assert (malformed[0], malformed[1]["code"]) == (400, "malformed_webhook")
+    assert (await send(signing, settings, job_id, body, signed=good))[0] == 200
+    assert (await follow(client, job_id)).last["result"]["result"]["word_analysis"] == [{"word": "we"}]
 
 
 async def test_the_token_of_another_job_is_no_token(

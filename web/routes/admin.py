@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from jobs.bulk import Action, Operation, Refusal, do, do_to_all
 from jobs.detail import Detail, describe
-from jobs.filter import AGE, Filter, age
+from jobs.filter import AGE, REASON_CHARACTERS, Filter, age
 from jobs.ops import By
 from jobs.search import Page, count, search
 from models.user import User
@@ -66,7 +66,7 @@ class ListQuery(Criteria):
 class Reason(BaseModel):
     """Why; kept with who in each job's event log."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Annotated[str, Field(min_length=1, max_length=REASON_CHARACTERS)]
 
 
 class Retry(Reason):
@@ -109,7 +109,10 @@ async def admin_list_jobs(request: web.Request, *, query: ListQuery, admin: User
 
 @routes.get("/admin/jobs/{job_id}", raises=(JobNotFound, DependencyDown))
 async def admin_show_job(request: web.Request, *, path: JobPath, admin: User) -> Detail:
-    """Show a job: where it stands, every event that got it there, and a link to its audio."""
+    """Show a job: where it stands, every event that got it there, and a link to its audio.
+
+    Of a deleted one: by whom and why, for a week.
+    """
     return await describe(request.app[DEPS], path.job_id)
 
 

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from jobs.presence import WorkerInfo
-from jobs.records import Gate, GateEvent
+from jobs.records import Gate, GateEvent, Stats
 from models.user import User
 from web.contract import Contract
 from web.routes.admin import Reason, by
@@ -38,10 +40,19 @@ class Overview(BaseModel):
     gates: list[Gate]
 
 
+class Drain(Reason):
+    """How long to wait for jobs at work."""
+
+    timeout_seconds: Annotated[float, Field(ge=0, le=60)] = 30.0
+
+
 @routes.get("/admin/stats", raises=(DependencyDown,))
 async def admin_stats(request: web.Request, *, admin: User) -> Overview:
     """Count what is under way: jobs by state, leases, lines before the stages."""
-    found = await request.app[OPS].stats()
+    return _overview(await request.app[OPS].stats())
+
+
+def _overview(found: Stats) -> Overview:
     return Overview(
         now_ms=found.now_ms,
         states=_by_name(found.states),
@@ -72,6 +83,29 @@ async def admin_resume_stage(request: web.Request, *, path: StagePath, body: Rea
     """Open a stage again; jobs that stand in line go on."""
     await request.app[OPS].resume([path.stage], by=by(admin, body))
     return await _gate(request, path.stage)
+
+
+@routes.post("/admin/stages/pause", raises=(DependencyDown,))
+async def admin_pause_all_stages(request: web.Request, *, body: Reason, admin: User) -> list[Gate]:
+    """Let no job start any stage; those at work finish, and uploads go on being accepted."""
+    await request.app[OPS].pause(list(Stage), by=by(admin, body))
+    return await request.app[OPS].gates()
+
+
+@routes.post("/admin/stages/resume", raises=(DependencyDown,))
+async def admin_resume_all_stages(request: web.Request, *, body: Reason, admin: User) -> list[Gate]:
+    """Open all stages again; jobs that stand in line go on."""
+    await request.app[OPS].resume(list(Stage), by=by(admin, body))
+    return await request.app[OPS].gates()
+
+
+@routes.post("/admin/drain", raises=(DependencyDown,))
+async def admin_drain(request: web.Request, *, body: Drain, admin: User) -> Overview:
+    """Pause all stages and wait until no job is at work; they stay paused until they are resumed.
+
+    Where `running` is not 0, some still are after `timeout_seconds`: ask again.
+    """
+    return _overview(await request.app[OPS].drain(body.timeout_seconds, by=by(admin, body)))
 
 
 @routes.get("/admin/stages/log", raises=(DependencyDown,))

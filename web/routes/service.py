@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
+import structlog
 from aiohttp import web
 from pydantic import BaseModel
 from redis.exceptions import RedisError
@@ -15,6 +16,8 @@ from web.contract import Contract
 from web.wiring import DEPS, HUB
 from yousync.errors import DependencyDown
 from yousync.valkey import VALKEY_DOWN
+
+log = structlog.get_logger(__name__)
 
 VERSION = "1.0.0"
 
@@ -78,8 +81,10 @@ async def readyz(request: web.Request) -> Readiness:
         raise DependencyDown("종료 중입니다", retry_after=5)
     try:
         async with asyncio.timeout(3):
-            await asyncio.gather(check_durability(deps.valkey, deps.settings), connection().execute_query("SELECT 1"))
+            kept = check_durability(deps.valkey, deps.settings, staging=deps.staging)
+            await asyncio.gather(kept, connection().execute_query("SELECT 1"))
             await deps.store.probe()
-    except (WrongValkey, RedisError, *VALKEY_DOWN, *DATABASE_DOWN):
+    except (WrongValkey, RedisError, *VALKEY_DOWN, *DATABASE_DOWN) as error:
+        log.warning("not_ready", cause=str(error) if isinstance(error, WrongValkey) else type(error).__name__)
         raise DependencyDown(retry_after=5) from None
     return Readiness()

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 jobs = typer.Typer(
     name="jobs",
     help="Find jobs, see what happened to them, and let them go on.\n\n"
-    "Retry, cancel and delete take ids, or the options of `list`: then they say how many jobs that is and ask.\n\n"
+    "Retry, cancel, delete and accept-late-result take ids, or the options of `list`: then they say how many jobs that "
+    "is and ask. What changes something wants a --reason.\n\n"
     "Exit status 1: a job refused, one that was followed did not complete, or a drain ran out of time.",
     no_args_is_help=True,
 )
@@ -160,14 +161,20 @@ def delete(
 
 
 @jobs.command("accept-late-result")
-@gathered(by=operator)
+@gathered(chosen=which, by=operator)
 def accept_late_result(
-    job_id: IdArgument, *, by: Operator, as_json: JsonOption = False, data: DataOption = None
+    job_ids: IdsArgument = None,
+    *,
+    chosen: Filter,
+    by: Operator,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    data: DataOption = None,
 ) -> None:
-    """Take the result that came after a job's end for the job's own."""
+    """Take the results that came after jobs' ends for the jobs' own; jobs without one refuse."""
     from jobs.bulk import Action
 
-    _tell(report_of(data, Action.ACCEPT_LATE, [job_id], Filter(), by, yes=True), as_json=as_json)
+    _tell(report_of(data, Action.ACCEPT_LATE, job_ids, chosen, by, yes=yes), as_json=as_json)
 
 
 def _tell(report: Report, *, as_json: bool) -> None:

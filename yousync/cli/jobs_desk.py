@@ -47,7 +47,7 @@ def at_desk(data: Path | None, work: Callable[[Desk], Awaitable[Answer]]) -> Ans
         from jobs.ops import Ops
 
         async with open_deps(settings, application="yousync-jobs") as deps:
-            identity = await identify(deps.valkey, settings)
+            identity = await identify(deps.valkey, settings, staging=deps.staging)
             return await work(Desk(deps, Ops(deps, identity)))
 
     try:

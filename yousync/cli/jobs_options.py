@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.filter import Filter, age
+from jobs.filter import REASON_CHARACTERS, Filter, age
 from yousync.cli.failure import CommandError, Exit
 from yousync.job import Stage, State
 
@@ -68,10 +68,12 @@ class Operator:
 
 def operator(
     *,
-    reason: Annotated[str, typer.Option(help="Why; kept in each job's event log.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; kept in each job's event log.")],
     name: Annotated[str, typer.Option("--as", help="Who; your account on this host unless given.")] = "",
 ) -> Operator:
-    """Who is at the keyboard."""
+    """Who is at the keyboard. As over HTTP, nothing is done without a reason."""
+    if not 1 <= len(reason) <= REASON_CHARACTERS:
+        raise CommandError(f"--reason takes 1 to {REASON_CHARACTERS} characters", Exit.USAGE)
     return Operator(who=name or f"{_account()}@{socket.gethostname()}", why=reason)
 
 

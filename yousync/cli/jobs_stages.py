@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 StageArgument = Annotated[
     Stage | None, typer.Argument(metavar="STAGE", help="upload, submit, persist or clean; all of them without.")
 ]
-
-_LOOK_SECONDS = 0.2
 
 
 @gathered(by=operator)
@@ -85,19 +82,7 @@ def drain(
 
     Ends with 1 when some still are after --timeout.
     """
-    found = at_desk(data, lambda desk: _drained(desk, by, timeout))
+    found = at_desk(data, lambda desk: desk.ops.drain(timeout, by=by.by()))
     view.put(found, as_json=as_json, view=view.stats(found))
     if found.running:
         raise CommandError(f"still at work: {found.running}; all stages stay paused", Exit.FAILED)
-
-
-async def _drained(desk: Desk, by: Operator, seconds: float) -> Stats:
-    """How things stand once nothing is at work, or time is up."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    await desk.ops.pause(list(Stage), by=by.by())
-    while True:
-        found = await desk.ops.stats()
-        if not found.running or loop.time() > until:
-            return found
-        await asyncio.sleep(_LOOK_SECONDS)

@@ -69,8 +69,11 @@ def detail(job: Detail) -> RenderableType:
         "attempts": f"run {job.run}, requests to the analysis server: {job.attempts}",
         "this stage": "" if job.tries is None else f"{job.tries} failures, {job.holds} holds, {job.lapses} lapses",
         "at work": job.worker,
+        "deleted": f"{_time(job.deleted_at)} UTC; this is forgotten after a week" if job.deleted_at else "",
         "score": "" if job.overall_score is None else f"{job.overall_score:.2f}",
-        "late": f"a result came after the end: yousync jobs accept-late-result {job.job_id}" if job.late else "",
+        "late": f"a result came after the end: yousync jobs accept-late-result {job.job_id} --reason …"
+        if job.late
+        else "",
         "request": job.request_id,
         "audio": _audio(job.audio) if job.audio else "deleted",
         "listen": job.audio.link if job.audio else "",
@@ -119,7 +122,7 @@ def gates(found: Iterable[Gate], *, now_ms: int) -> RenderableType:
     table = _table("stage", "", "standing in line", "why")
     for gate in found:
         if gate.paused:
-            how, why = "paused", f"{gate.who} {_since(gate.since_ms, now_ms)} ago: {gate.why or 'no reason given'}"
+            how, why = "paused", f"{gate.who} {_since(gate.since_ms, now_ms)} ago: {gate.why}"
         elif gate.open_until_ms:
             rest = max(0, gate.open_until_ms - now_ms) / 1000
             how, why = "held", f"{gate.code}, {gate.downs} jobs in a row; tried again in {rest:.0f} s"

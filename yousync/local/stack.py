@@ -190,6 +190,7 @@ class Stack:
                 "ALLOWED_ORIGINS": FRONTEND_ORIGINS,
             }
             | self.given
+            | ({"WEBHOOK_SECRET": ""} if self._analysis in self.parts else {})  # ours does not sign
             | {"PORT": str(self.public_port)}
         )
 

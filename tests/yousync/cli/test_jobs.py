@@ -44,6 +44,7 @@ from yousync.local.program import Standin
 from yousync.settings import Settings
 
 ME = f"{getpass.getuser()}@{socket.gethostname()}"
+WHY = ("--reason", "tried out")
 Jobs = Callable[..., Awaitable[Ended]]
 
 
@@ -134,11 +135,15 @@ class TestLooking:
             ["list", "--limit", "0"],
             ["list", "--token", "0"],
             ["show"],
-            ["pause", "everything"],
-            ["retry", "--from", "nowhere", a_job().id],
-            ["retry"],
+            ["pause", "everything", *WHY],
+            ["retry", "--from", "nowhere", a_job().id, *WHY],
+            ["retry", *WHY],
+            *([action, a_job().id] for action in ("retry", "cancel", "delete", "accept-late-result")),
+            *([action] for action in ("pause", "resume", "drain")),
+            ["pause", "--reason", ""],
+            ["cancel", a_job().id, "--reason", "x" * 501],
             ["cancel", "--reason", "no jobs"],
-            ["delete", a_job().id, "--state", "failed"],
+            ["delete", a_job().id, "--state", "failed", *WHY],
         ],
         ids=" ".join,
     )
@@ -174,20 +179,27 @@ class TestMoving:
     ) -> None:
         job = await bring(deps, await accept(), State.COMPLETED)
         await deps.storage.put(job.s3_key, b"RIFF", container="wav")
-        assert (await jobs("retry", job.id, "--from", "submit")).status == 0
+        assert (await jobs("retry", job.id, "--from", "submit", *WHY)).status == 0
         assert (await read(deps, job)).state is State.UPLOADED
 
-    async def test_a_late_result_becomes_the_jobs_own(self, accept: Accept, deps: Deps, jobs: Jobs) -> None:
-        job = await bring(deps, await accept(), State.FAILED)
-        assert await deps.store.deliver(job.id, RESULT) == "late"
-        assert (await jobs("accept-late-result", job.id)).status == 0
-        assert (await read(deps, job)).state is State.RECEIVED
+    async def test_late_results_become_the_jobs_own(self, accept: Accept, deps: Deps, jobs: Jobs) -> None:
+        named, other, without = [await bring(deps, await accept(), State.FAILED) for _ in range(3)]
+        for job in (named, other):
+            assert await deps.store.deliver(job.id, RESULT) == "late"
+        assert (await jobs("accept-late-result", named.id, *WHY)).status == 0
+        report = await told(
+            jobs("accept-late-result", "--state", "failed", "--yes", "--json", *WHY), status=Exit.FAILED
+        )
+        assert report["done"] == [other.id]
+        assert [refusal["job_id"] for refusal in report["refused"]] == [without.id], "it has no late result"
+        for job in (named, other):
+            assert (await read(deps, job)).state is State.RECEIVED
 
     async def test_many_are_counted_and_left_alone_where_nobody_can_be_asked(
         self, accept: Accept, deps: Deps, jobs: Jobs
     ) -> None:
         accepted = [await accept() for _ in range(3)]
-        ended = await jobs("cancel", "--state", "accepted")
+        ended = await jobs("cancel", "--state", "accepted", *WHY)
         assert (ended.status, ended.out) == (Exit.USAGE, "")
         assert ended.err == "3 jobs to cancel\nyousync: nothing was done: say --yes to go ahead\n"
         assert [(await read(deps, job)).state for job in accepted] == [State.ACCEPTED] * 3
@@ -201,7 +213,7 @@ class TestMoving:
         assert json.loads(ended.out)["done"] == [job.id for job in reversed(mine)]
         assert (await read(deps, other)).state is State.ACCEPTED
         assert (await read(deps, done)).state is State.COMPLETED
-        deleted = await jobs("delete", "--state", "completed", "--yes")
+        deleted = await jobs("delete", "--state", "completed", "--yes", *WHY)
         assert (deleted.status, deleted.err) == (0, "1 job to delete\n")
         assert (await read(deps, done)).state is State.CLEANING
 
@@ -214,7 +226,7 @@ class TestMoving:
         job = await accept()
         keyboard, terminal = pty.openpty()
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "yousync.cli", "jobs", "cancel", "--state", "accepted"),
+            *(sys.executable, "-m", "yousync.cli", "jobs", "cancel", "--state", "accepted", *WHY),
             cwd=tmp_path,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | environment(settings),
             stdin=terminal,
@@ -240,14 +252,14 @@ class TestTheWhole:
         text = (await jobs("stats")).out
         assert re.search(r"^accepted +1 +\d+s *$", text, re.MULTILINE)
         assert re.search(r"^submit +paused +0 +mina \d+s ago: it is being moved *$", text, re.MULTILINE)
-        assert not any(gate["paused"] for gate in await told(jobs("resume", "--json")))
+        assert not any(gate["paused"] for gate in await told(jobs("resume", "--json", *WHY)))
 
     async def test_drained_when_nobody_is_at_work(self, accept: Accept, deps: Deps, jobs: Jobs) -> None:
         job = await claimed(deps, await accept())
         early = await jobs("drain", "--timeout", "0.3", "--reason", "deploy")
         assert early.status == Exit.FAILED
         assert "still at work: 1; all stages stay paused" in early.err
-        waiting = asyncio.create_task(told(jobs("drain", "--json")))
+        waiting = asyncio.create_task(told(jobs("drain", "--json", *WHY)))
         await until(lambda: paused_by_drain(deps))
         await deps.store.move(job, Move.RELEASE)
         assert (await waiting)["running"] == 0
@@ -353,6 +365,6 @@ async def test_somebody_elses_valkey_is_left_alone(
     await connection.execute("UPDATE deployment SET id = gen_random_uuid()")
     await connection.close()
     env = environment(settings) | {"DATABASE_URL": elsewhere}
-    ended = await yousync(tmp_path, "jobs", "cancel", job.id, env=env)
+    ended = await yousync(tmp_path, "jobs", "cancel", job.id, *WHY, env=env)
     assert ended.status == Exit.SETUP
     assert "belongs to another deployment" in ended.err

@@ -19,6 +19,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from tests.conftest import settings_for
+from tests.yousync.test_webhooks import SECRET
 from yousync.local.lock import is_running
 from yousync.local.port import free_port
 from yousync.local.process import StackError
@@ -129,10 +130,11 @@ async def test_data_survives_a_stop_and_secrets_stay(data: Path) -> None:
     secrets = first.env()["WEBHOOK_TOKEN_KEYS"], first.env()["JWT_SECRET_KEY"]
     await remember(first, "one")
     await first.stop()
-    again = Stack(data, durable=False)
+    again = Stack(data, given={"WEBHOOK_SECRET": SECRET}, durable=False)
     await again.start(later=LATER)
     assert await remembered(again) == (["one"], ["one"])
     assert (again.env()["WEBHOOK_TOKEN_KEYS"], again.env()["JWT_SECRET_KEY"]) == secrets
+    assert again.env()["WEBHOOK_SECRET"] == "", "our own analysis server does not sign"
     async with open_storage(settings_for(again)) as storage:
         assert await storage.size("marks/one") == 3
     await again.stop()
@@ -243,13 +245,16 @@ async def test_a_failed_start_leaves_nothing_running(data: Path, stack: Stack) -
 
 async def test_what_is_given_from_outside_is_used_and_handed_on(data: Path, stack: Stack) -> None:
     given = {name: stack.env()[name] for name in ("DATABASE_URL", "REDIS_URL", "TARGET_SERVER_URL")}
-    second = Stack(data, public_port=free_port(), given=given | {"LOG_LEVEL": "debug"}, durable=False)
+    second = Stack(
+        data, public_port=free_port(), given=given | {"LOG_LEVEL": "debug", "WEBHOOK_SECRET": SECRET}, durable=False
+    )
     assert second.external == {"postgres": "DATABASE_URL", "valkey": "REDIS_URL", "analyzer": "TARGET_SERVER_URL"}
     await second.start()
     try:
         assert set(second.parts) == {"s3", "issuer"}
         assert {name: second.env()[name] for name in given} == given
         assert second.env()["LOG_LEVEL"] == "debug"
+        assert second.env()["WEBHOOK_SECRET"] == SECRET
         assert second.describe()["parts"]["postgres"] == {
             "url": given["DATABASE_URL"],
             "pid": None,

@@ -1,0 +1,100 @@
+"""Staged audio in a Valkey of its own: an upload goes through it, and nothing is accepted that it would lose."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from jobs.deps import Deps, open_deps
+from jobs.identity import WrongValkey, identify
+from jobs.keys import audio
+from jobs.ops import By, Ops
+from tests.factories import make_script
+from tests.processes import WebProcess, running
+from tests.waiting import until
+from tests.web.conftest import form, recording
+from tests.web.following import follow
+from yousync.job import Stage
+from yousync.local.port import free_port
+from yousync.local.program import Standin
+from yousync.local.valkey import Valkey
+from yousync.settings import Settings
+
+BY = By(who="tests", why="to look at the audio while it lies there")
+
+
+@pytest_asyncio.fixture
+async def staging(tmp_path: Path) -> AsyncIterator[Valkey]:
+    """Another server than the one that everything else is in."""
+    valkey = Valkey(tmp_path / "staging", logs=tmp_path, port=free_port(), password="of-its-own")
+    async with running(valkey):
+        yield valkey
+
+
+@pytest_asyncio.fixture
+async def deps(settings: Settings, staging: Valkey) -> AsyncIterator[Deps]:
+    apart = settings.model_copy(update={"staging_redis_url": SecretStr(staging.url)})
+    async with open_deps(apart, application="tests") as opened:
+        await opened.valkey.flushall()
+        yield opened
+
+
+async def test_from_upload_to_scores(deps: Deps, staging: Valkey, standin: Standin, tmp_path: Path) -> None:
+    assert deps.staging is not None
+    script, web = await make_script(), WebProcess(deps.settings, logs=tmp_path, with_worker=True)
+    ops = Ops(deps, await identify(deps.valkey, deps.settings, staging=deps.staging))
+    await ops.pause([Stage.UPLOAD], by=BY)
+    async with running(web), aiohttp.ClientSession(web.url) as client:
+        async with client.post(f"/scripts/{script.id}/upload-audio", data=form(recording())) as reply:
+            assert reply.status == 202
+            job_id = (await reply.json())["job_id"]
+        assert await deps.staging.exists(audio(job_id))
+        assert not await deps.valkey.exists(audio(job_id))
+        await ops.resume([Stage.UPLOAD], by=BY)
+        assert (await follow(client, job_id)).statuses[-1] == "completed"
+        assert not await deps.staging.exists(audio(job_id))
+
+        await deps.staging.config_set("appendonly", "no")
+        assert await ready(client) == 503
+        await deps.staging.config_set("appendonly", "yes")
+        assert await ready(client) == 200
+        await staging.kill()
+        assert await ready(client) == 503
+        await staging.start()
+        await until(lambda: ready_again(client))
+
+
+async def ready(client: aiohttp.ClientSession) -> int:
+    async with client.get("/readyz") as reply:
+        return reply.status
+
+
+async def ready_again(client: aiohttp.ClientSession) -> bool:
+    return await ready(client) == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"), [("maxmemory-policy", "volatile-lru"), ("appendonly", "no"), ("maxmemory", "100mb")]
+)
+async def test_one_that_would_lose_uploads_is_refused_unless_that_is_acknowledged(
+    deps: Deps, name: str, bad: str
+) -> None:
+    assert deps.staging is not None
+    await deps.staging.config_set(name, bad)
+    with pytest.raises(WrongValkey, match=r"^STAGING_REDIS_URL: "):
+        await identify(deps.valkey, deps.settings, staging=deps.staging)
+    known = deps.settings.model_copy(update={"valkey_durability": "acknowledged"})
+    assert (await identify(deps.valkey, known, staging=deps.staging)).incarnation
+
+
+async def test_where_the_audio_is_elsewhere_the_first_needs_no_room_for_it(deps: Deps) -> None:
+    await deps.valkey.config_set("maxmemory", "100mb")
+    try:
+        assert (await identify(deps.valkey, deps.settings, staging=deps.staging)).incarnation
+    finally:
+        await deps.valkey.config_set("maxmemory", "1gb")
