@@ -37,6 +37,10 @@ LONGEST_PAUSE: Final = 600.0
 """Seconds a dependency may ask for; whoever says more is asked again all the same."""
 
 
+_SAYS_NOTHING: Final = frozenset({"catalogue_gone"})
+"""Codes of permanent failures that were found out without asking what the stage depends on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What a stage does, and its limits: seconds an attempt may take, how many failures of its own a job may have."""
@@ -158,8 +162,8 @@ async def _after(deps: Deps, job: Job, outcome: Outcome) -> Job | None:
             return await store.move(
                 job, Move.FINISH, claim_next=True, unstage=unstage, works=unstage, tries=0, holds=0, code=""
             )
-        case Waiting(seconds):
-            await store.move(job, Move.WAIT, due=Due(seconds=seconds), works=True, tries=0, holds=0, code="")
+        case Waiting(seconds, answered):
+            await store.move(job, Move.WAIT, due=Due(seconds=seconds), works=answered, tries=0, holds=0, code="")
         case Spent(code, cause):
             return await _settle(deps, job, State.PARKED, code, cause)
         case Concluded(state, code):
@@ -184,7 +188,8 @@ async def _after_failure(deps: Deps, job: Job, work: Work, failure: StageFailure
     down = isinstance(failure, Down)
     if open_ended and isinstance(failure, Permanent):
         metrics.attempted(job.state, Attempt.FAILED)
-        return await _settle(deps, job, State.FAILED, failure.code, failure.cause, works=True)
+        works = failure.code not in _SAYS_NOTHING
+        return await _settle(deps, job, State.FAILED, failure.code, failure.cause, works=works)
     if open_ended and down and _too_old(deps, job):
         metrics.attempted(job.state, Attempt.PARKED)
         return await _settle(deps, job, State.PARKED, failure.code, failure.cause)
