@@ -14,6 +14,7 @@ from jobs.pipeline import CHOICES, MOVES, RESTARTS, Move
 from jobs.presence import WorkerInfo, workers
 from jobs.reconciler import job_of_row
 from jobs.records import Gate, GateEvent, Stats
+from jobs.results import text_of
 from models.analysis_result import AnalysisResult, find_result
 from models.deletion import bury
 from yousync.errors import JobNotFound, OperationRefused
@@ -25,10 +26,14 @@ _LOST: Final = "its record is lost; the reconciler takes care of it within a min
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class By:
-    """An operator and their reason, kept in the event log."""
+    """An operator and their reason, kept in the event log; what cannot be stored is left out of both."""
 
     who: str
     why: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "who", text_of(self.who))
+        object.__setattr__(self, "why", text_of(self.why))
 
     def event(self, **fields: Any) -> dict[str, Any]:
         """An event of theirs."""

@@ -207,6 +207,27 @@ async def refused(sentence: str, doing: Awaitable[Any]) -> None:
     assert caught.value.detail == sentence
 
 
+class TestReasons:
+    async def test_what_cannot_be_stored_is_left_out(self, emptied: Deps, ops: Ops, accept: Accept) -> None:
+        by = By(who="mi\0na", why="the \ud800 server\0 was moved")
+        assert (by.who, by.why) == ("mina", "the ? server was moved")
+        job = await bring(emptied, await accept(), State.WAITING)
+        held = await claimed(emptied, await ops.cancel(job.id, by=by))
+        assert await persist(emptied, held) == Concluded(State.CANCELLED, "cancelled")
+        [event] = [event for event in (await AnalysisResult.get(job_id=job.id)).history if event["move"] == "cancel"]
+        assert (event["actor"], event["cause"]) == (by.who, by.why)
+
+    async def test_nor_does_it_keep_a_job_from_its_end_that_was_told_otherwise(
+        self, emptied: Deps, accept: Accept
+    ) -> None:
+        job = await bring(emptied, await accept(), State.SUBMITTING)
+        event = {"cause": "said\0 so"}
+        job = await emptied.store.move(job, Move.SETTLE, keep_claim=True, event=event, outcome=State.PARKED)
+        assert isinstance(await persist(emptied, job), Concluded)
+        [event] = [event for event in (await AnalysisResult.get(job_id=job.id)).history if event["move"] == "settle"]
+        assert event["cause"] == "said so"
+
+
 class TestCancelling:
     async def test_whatever_is_unfinished_or_parked_ends(
         self, emptied: Deps, engine: Engine, identity: Identity, ops: Ops, accept: Accept, analysis: Control
