@@ -115,7 +115,7 @@ _ATTEMPTS = {Waiting: Attempt.WAITING, Spent: Attempt.PARKED}
 
 async def _attempt(deps: Deps, job: Job) -> Job | None:
     """One attempt at the job's stage and the move that follows; the job where this worker may go on with it."""
-    if job.lapses > MAX_LAPSES and job.outcome is None and not job.inbox:
+    if job.lapses > MAX_LAPSES and _open_ended(job) and not job.inbox:
         return await _settle(deps, job, State.PARKED, "worker_lost", f"{job.lapses} leases ran out")
     work = work_of(deps, job.state)
     try:
@@ -184,13 +184,13 @@ async def _after_failure(deps: Deps, job: Job, work: Work, failure: StageFailure
     """Fail the job, park it, or give it back; whether that counts, and for whom, the stage's breaker has a say in."""
     event = {"attempt": job.tries + 1, "code": failure.code, "cause": failure.cause}
     log.warning("stage_failed", stage=job.state.value, kind=type(failure).__name__, **event)
-    open_ended = job.outcome is None and job.state is not State.CLEANING
+    open_ended = _open_ended(job)
     down = isinstance(failure, Down)
     if open_ended and isinstance(failure, Permanent):
         metrics.attempted(job.state, Attempt.FAILED)
         works = failure.code not in _SAYS_NOTHING
         return await _settle(deps, job, State.FAILED, failure.code, failure.cause, works=works)
-    if open_ended and down and _too_old(deps, job):
+    if open_ended and _too_old(deps, job):
         metrics.attempted(job.state, Attempt.PARKED)
         return await _settle(deps, job, State.PARKED, failure.code, failure.cause)
     # What cannot even be parked is tried until it works: its outcome is decided, or its audio has to go.
@@ -228,9 +228,14 @@ async def _settle(deps: Deps, job: Job, outcome: State, code: str, cause: str, *
     )
 
 
+def _open_ended(job: Job) -> bool:
+    """Whether it may still end otherwise: its outcome is not decided, and it was not deleted."""
+    return job.outcome is None and job.state is not State.CLEANING
+
+
 def _too_old(deps: Deps, job: Job) -> bool:
     """Patience with a dependency ends when the staged audio would be given up; the job is parked, not lost."""
-    return job.updated_ms - job.created_ms > deps.settings.staged_audio_days * 86_400_000
+    return job.updated_ms - job.began_ms > deps.settings.staged_audio_days * 86_400_000
 
 
 @asynccontextmanager

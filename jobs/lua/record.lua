@@ -26,6 +26,7 @@ end
 -- What a new run starts with; nothing of an earlier one counts any more.
 local function afresh(fields, run)
   fields.run = int(run)
+  fields.began_ms = int(now)
   for _, name in ipairs({ 'tries', 'holds', 'lapses', 'asks', 'asked_ms' }) do fields[name] = '0' end
   for _, name in ipairs({ 'claim', 'outcome', 'code', 'message', 'stage' }) do fields[name] = '' end
   return fields
@@ -71,6 +72,7 @@ function commands.accept()
   redis.call('SADD', owner_key(fields.owner), id)
   if redis.call('HSET', STAGED, id, fields.size) == 1 then redis.call('INCRBY', STAGED_BYTES, fields.size) end
   fields.created_ms = int(now)
+  fields.began_ms = int(now)
   fields.place = take_place(fields.owner)
   local version = step(id, false, a.target, a.move, fields, {})
   dispatch(id, version)
@@ -88,6 +90,7 @@ function commands.adopt()
   redis.call('DEL', events_key(id)) -- numbered by the record that is gone
   redis.call('SADD', owner_key(fields.owner), id)
   redis.call('HSET', job_key(id), 'version', int(a.version))
+  fields.began_ms = int(now)
   fields.place = take_place(fields.owner)
   local version = step(id, false, a.target, a.move, fields, {})
   dispatch(id, version)
@@ -247,6 +250,7 @@ function commands.deliver()
   local fields = { inbox = '1', claim = '', tries = '0', holds = '0', code = '', message = '', stage = '' }
   if revived then
     fields.run = int(tonumber(record[3]) + 1)
+    fields.began_ms = int(now)
     fields.outcome = ''
     revive(id, record[4])
   end

@@ -294,6 +294,19 @@ class TestWithWorkers:
         assert max([event.attempt for job in jobs for event in await deps.store.events(job.id)]) <= 2
         assert sum([await _counted(deps, job) for job in jobs]) <= 2 * 2, "only before it was known to be shut"
 
+    async def test_patience_with_a_server_that_stays_broken_has_an_end(
+        self, emptied: Deps, accept: Accept, analysis: Control
+    ) -> None:
+        jobs = [await bring(emptied, await accept(), State.SUBMITTING) for _ in range(emptied.settings.breaker_jobs)]
+        for job in jobs:
+            await fails(emptied, job, pause=500)
+        await pause_passes(emptied)
+        await command(emptied.valkey, "HSET", f"yousync:job:{jobs[-1].id}", "began_ms", 1)
+        await analysis.behave("http_500")
+        await run_stages(emptied, jobs[-1].id, (await read(emptied, jobs[-1])).version)
+        row = await AnalysisResult.get(job_id=jobs[-1].id)
+        assert (row.state, row.code) == ("parked", "analysis_error")
+
     async def test_only_what_was_answered_speaks_for_the_server(
         self, emptied: Deps, accept: Accept, analysis: Control
     ) -> None:

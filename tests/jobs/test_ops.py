@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jobs.actors import run_stages
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity
@@ -124,6 +125,18 @@ class TestRestarting:
         assert await emptied.valkey.ttl(f"yousync:job:{job.id}") == -1
         assert await emptied.valkey.ttl(f"yousync:events:{job.id}") == -1
         assert await command(emptied.valkey, "SCARD", f"yousync:owner:{job.owner}") == 1
+
+    async def test_and_so_is_the_patience_with_what_it_depends_on(
+        self, emptied: Deps, ops: Ops, accept: Accept, analysis: Control
+    ) -> None:
+        job = await put(emptied, await bring(emptied, await accept(), State.PARKED))
+        await command(emptied.valkey, "HSET", f"yousync:job:{job.id}", "created_ms", 1, "began_ms", 1)
+        again = await ops.restart(job.id, stage=None, by=ME)
+        assert (again.created_ms, again.began_ms) == (1, again.updated_ms)
+        await analysis.behave("http_503")
+        await run_stages(emptied, again.id, again.version)
+        held = await read(emptied, again)
+        assert (held.state, held.holds) == (State.UPLOADED, 1)
 
     async def test_it_begins_where_it_had_got_to(
         self, emptied: Deps, engine: Engine, identity: Identity, ops: Ops, accept: Accept, analysis: Control

@@ -51,6 +51,7 @@ async def test_a_job_whose_audio_is_stored_goes_on(
     record = await emptied.store.read(job.id)
     assert record is not None
     assert (record.state, record.run) == (State.UPLOADED, 2)
+    assert record.began_ms == record.updated_ms > record.created_ms
     assert (record.run, record.version) > (job.run, job.version), "streams see it as news"
     async with working(emptied, identity):
 

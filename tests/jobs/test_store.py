@@ -282,6 +282,7 @@ class TestDelivering:
         after = await emptied.store.read(parked.id)
         assert after is not None
         assert (after.state, after.run, after.outcome) == (State.RECEIVED, 2, None)
+        assert after.began_ms == after.updated_ms
         assert await emptied.valkey.ttl(f"yousync:job:{job.id}") == -1
 
     async def test_a_result_that_comes_while_the_job_is_being_parked_counts(self, emptied: Deps) -> None:
