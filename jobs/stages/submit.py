@@ -50,7 +50,7 @@ async def _ask(deps: Deps, job: Job) -> Waiting | Delivered:
         reply = await deps.analysis.ask(asked, question)
     except (Down, Transient):
         # It said that it did not take the job, or was never reached: this was no request.
-        await deps.store.move(asked, Move.REFUSED, keep_claim=True, asks=job.asks, asked_ms=0)
+        await deps.store.move(asked, Move.REFUSED, keep_claim=True, asks=job.asks, asked_ms=job.asked_ms)
         raise
     except Unclear:
         if deps.settings.analysis_idempotent:
