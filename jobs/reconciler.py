@@ -16,10 +16,11 @@ from jobs.deps import Deps
 from jobs.identity import Identity
 from jobs.pipeline import Move
 from models.analysis_result import AnalysisResult, Conclusion, record_conclusion, unfinished_results
-from models.db import credentials
+from models.db import DATABASE_DOWN, credentials
 from yousync import metrics
 from yousync.failures import LEARNER_MESSAGES, StageFailure
 from yousync.job import Job, Kind, State
+from yousync.tasks import cancel
 from yousync.valkey import PROCESS_ID
 
 log = structlog.get_logger(__name__)
@@ -46,10 +47,40 @@ async def presence(deps: Deps, identity: Identity) -> AsyncIterator[asyncpg.Conn
         await connection.close(timeout=5)
 
 
+@asynccontextmanager
+async def present(deps: Deps, identity: Identity) -> AsyncIterator[None]:
+    """The same, kept up while inside, for a process that does not reconcile."""
+    keeper = asyncio.create_task(_be_present(deps, identity))
+    try:
+        yield
+    finally:
+        await cancel(keeper)
+
+
+async def _be_present(deps: Deps, identity: Identity) -> None:
+    while True:
+        try:
+            async with presence(deps, identity) as connection:
+                while True:
+                    await _still_there(connection)
+                    await asyncio.sleep(EVERY_SECONDS)
+        except DATABASE_DOWN as error:
+            log.warning("not_present", cause=type(error).__name__)
+        except Exception:
+            log.exception("not_present")
+        await asyncio.sleep(1.0)
+
+
+async def _still_there(connection: asyncpg.Connection) -> None:
+    """Raises when the connection has ended, and with it the lock: Postgres was started anew, or a peer forgot it."""
+    await connection.fetchval("SELECT 1", timeout=5)
+
+
 async def reconcile_forever(deps: Deps, identity: Identity) -> None:
     """Reconcile now and each minute. Ends by raising when Postgres or Valkey is away; the caller starts it anew."""
     async with presence(deps, identity) as connection:
         while True:
+            await _still_there(connection)
             await reconcile(deps, identity, connection)
             await deps.store.prune()
             await asyncio.sleep(EVERY_SECONDS)
