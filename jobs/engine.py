@@ -105,7 +105,9 @@ class Engine:
         if row is None or State(row.state).final:
             return Delivery.DROPPED
         await self._deps.store.keep_for_lost(job_id, body)
-        return Delivery.KEPT
+        # The reconciler may have made the record in between, and then it looks for no result.
+        done = await self._deps.store.deliver(job_id, body)
+        return Delivery.KEPT if done == "unknown" else Delivery(done)
 
     async def view(self, job_id: str) -> View | None:
         """What clients see of a job. Postgres' word on how it ended goes over whatever Valkey says."""

@@ -9,12 +9,14 @@ from dataclasses import replace
 import asyncpg
 import pytest
 import pytest_asyncio
+from typing_extensions import override
 
 from jobs import reconciler
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity, WrongValkey, identify
 from jobs.reconciler import presence, present, reconcile, reconcile_forever
+from jobs.store import Store
 from jobs.worker import working
 from models.analysis_result import AnalysisResult
 from models.db import DATABASE_DOWN, connection
@@ -96,6 +98,25 @@ async def test_a_result_that_was_kept_is_used(
         await until(completed)
         assert await analysis.asked(job.id) == 0
     assert (await AnalysisResult.get(job_id=job.id)).overall_score == 0.25
+
+
+async def test_a_result_that_is_kept_just_when_the_record_is_made_is_used_too(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept
+) -> None:
+    job = await accept()
+    await lose(emptied, job)
+
+    class Late(Store):
+        @override
+        async def keep_for_lost(self, job_id: str, body: bytes) -> None:
+            await self.adopt(job)
+            await super().keep_for_lost(job_id, body)
+
+    late = replace(emptied, store=Late(emptied.valkey, emptied.valkey, emptied.settings))
+    assert await Engine(late, identity).deliver(job.id, b'{"result":{}}') == "delivered"
+    record = await emptied.store.read(job.id)
+    assert record is not None
+    assert (record.state, record.inbox) == (State.RECEIVED, True)
 
 
 async def test_running_and_young_jobs_are_left_alone(
