@@ -212,11 +212,11 @@ async def _after_failure(deps: Deps, job: Job, work: Work, failure: StageFailure
 
 
 async def _settle(deps: Deps, job: Job, outcome: State, code: str, cause: str, *, works: bool = False) -> Job:
-    """Decide how the run ends; the same worker goes on to write it down."""
+    """Decide how the run ends; the same worker goes on to write it down, unless it has to stand in line for that."""
     return await deps.store.move(
         job,
         Move.SETTLE,
-        keep_claim=True,
+        claim_next=True,
         works=works,
         event={"attempt": job.tries + 1, "code": code, "cause": cause},
         outcome=outcome,

@@ -244,7 +244,7 @@ class TestShut:
             case "release":
                 await emptied.store.move(trial, Move.RELEASE)
             case "settle":
-                kept = await emptied.store.move(trial, Move.SETTLE, keep_claim=True, outcome=State.PARKED)
+                kept = await emptied.store.move(trial, Move.SETTLE, claim_next=True, outcome=State.PARKED)
                 await emptied.store.conclude(kept, State.PARKED, code="analysis_timeout")
             case "cancel":
                 await ops.cancel(trial.id, by=me)
@@ -272,7 +272,7 @@ class TestShut:
         failed = (await shut(emptied, pause=500))[-1]
         await pause_passes(emptied)
         trial = await claimed(emptied, failed)
-        await emptied.store.move(trial, Move.SETTLE, keep_claim=True, works=True, outcome=State.FAILED)
+        await emptied.store.move(trial, Move.SETTLE, claim_next=True, works=True, outcome=State.FAILED)
         assert (await gate(emptied, SUBMIT)).open_until_ms == 0
 
 

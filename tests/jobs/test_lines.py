@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from jobs.actors import run_stages
 from jobs.deps import Deps
 from jobs.identity import Identity
 from jobs.ops import By, Ops
 from jobs.pipeline import Move
 from jobs.records import Gate
 from jobs.store import Due, Store
+from models.analysis_result import AnalysisResult
 from tests.jobs.bringing import bring, claimed, read
 from tests.jobs.conftest import Accept, a_job
 from tests.jobs.test_actors import worker
@@ -292,6 +294,20 @@ class TestPausing:
         await ops.resume([Stage.UPLOAD], by=ME)
         assert await on_the_clock(emptied, frozen.id)
         assert (await claimed(emptied, await read(emptied, frozen))).inbox
+
+    async def test_an_end_that_is_decided_is_not_written_down_before_that_is_open_again(
+        self, emptied: Deps, ops: Ops, accept: Accept, analysis: Control
+    ) -> None:
+        await analysis.behave("http_400")
+        job = await bring(emptied, await accept(), State.UPLOADED)
+        await ops.pause([Stage.PERSIST], by=ME)
+        await run_stages(emptied, job.id, job.version)
+        decided = await read(emptied, job)
+        assert (decided.state, decided.outcome, decided.claim) == (State.PERSISTING, State.FAILED, "")
+        assert await line(emptied, Stage.PERSIST) == [job.id]
+        await ops.resume([Stage.PERSIST], by=ME)
+        await run_stages(emptied, job.id, decided.version)
+        assert (await AnalysisResult.get(job_id=job.id)).code == "analysis_rejected"
 
     async def test_uploads_are_accepted_and_end_once_it_is_over(
         self, emptied: Deps, ops: Ops, identity: Identity, accept: Accept, analysis: Control

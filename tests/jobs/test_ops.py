@@ -144,7 +144,7 @@ class TestRestarting:
         """Parked while S3 was away: what is staged is all there is of the audio."""
         await analysis.behave("inline")
         job = await bring(emptied, await accept(), State.UPLOADING)
-        job = await emptied.store.move(job, Move.SETTLE, keep_claim=True, outcome=State.PARKED, stage=Stage.UPLOAD)
+        job = await emptied.store.move(job, Move.SETTLE, claim_next=True, outcome=State.PARKED, stage=Stage.UPLOAD)
         assert isinstance(await persist(emptied, job), Concluded)
         await emptied.store.conclude(job, State.PARKED, code="")
         assert (await ops.restart(job.id, stage=None, by=ME)).state is State.ACCEPTED
@@ -235,7 +235,7 @@ class TestReasons:
     ) -> None:
         job = await bring(emptied, await accept(), State.SUBMITTING)
         event = {"cause": "said\0 so"}
-        job = await emptied.store.move(job, Move.SETTLE, keep_claim=True, event=event, outcome=State.PARKED)
+        job = await emptied.store.move(job, Move.SETTLE, claim_next=True, event=event, outcome=State.PARKED)
         assert isinstance(await persist(emptied, job), Concluded)
         [event] = [event for event in (await AnalysisResult.get(job_id=job.id)).history if event["move"] == "settle"]
         assert event["cause"] == "said so"
