@@ -58,6 +58,10 @@ end
 -- The blob is staged already (with a TTL); what follows makes it a job. Nothing is written when refused.
 function commands.accept()
   local id, fields = a.id, a.fields
+  if redis.call('EXISTS', job_key(id)) == 1 then -- sent twice, and its audio staged twice
+    if a.audio_key and redis.call('HEXISTS', STAGED, id) == 1 then redis.call('PEXPIRE', a.audio_key, a.audio_ms) end
+    return { 'known', id }
+  end
   local known = redis.call('GET', P .. 'dedupe:' .. fields.dedupe)
   if known then
     local state = redis.call('HGET', job_key(known), 'state')
@@ -145,7 +149,12 @@ end
 function commands.move()
   local id = a.id
   local record = redis.call('HMGET', job_key(id), 'state', 'claim', 'op')
-  if record[3] == a.op then return { 'moved', redis.call('HGETALL', job_key(id)) } end
+  if record[3] == a.op then
+    -- Made before; since then somebody else may have come.
+    local ours = a.keep_claim and a.claim or a.next_claim
+    if record[2] ~= ours and (a.keep_claim or record[2] ~= '') then return { 'fenced' } end
+    return { 'moved', redis.call('HGETALL', job_key(id)) }
+  end
   if not record[1] or record[2] ~= a.claim then return { 'fenced' } end
   local source = record[1]
   local target = a.targets[source]
