@@ -18,7 +18,7 @@ from asyncpg.connection import LoggedQuery
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connection
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import DBConnectionError, TransactionManagementError
 
 from models import MODULES
 from yousync.metrics import DATABASE_CONNECTIONS, DATABASE_LIMIT, QUERY_SECONDS
@@ -33,10 +33,12 @@ DATABASE_DOWN = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, or a primary about to hand over
+    TransactionManagementError,  # Tortoise's name for it
     asyncpg.InternalClientError,  # a pooled connection whose server died in the middle of its last words
     OSError,
 )
-"""What a query raises when Postgres is away, restarting, out of connections or too slow to answer."""
+"""What a query raises when Postgres is away, restarting, read-only, out of connections or too slow to answer."""
 
 _UPGRADE_LOCK = 0x594F5553  # "YOUS": one migrating process at a time per database
 

@@ -196,6 +196,16 @@ async def test_a_server_that_is_not_there_is_waited_for(
         assert (await ended(engine, job)).status == "completed"
 
 
+async def test_a_postgres_that_can_only_be_read_is_waited_for(emptied: Deps, accept: Accept) -> None:
+    """As while it fails over: the learner's result is not counted against the job that brings it."""
+    job = await bring(emptied, await accept(), State.RECEIVED)
+    async with in_transaction() as standby:
+        await standby.execute_script("SET TRANSACTION READ ONLY")
+        await actors.run_stages(emptied, job.id, job.version)
+    held = await read(emptied, job)
+    assert (held.state, held.code, held.holds, held.tries) == (State.PERSISTING, "database_down", 1, 0)
+
+
 async def _held_often(deps: Deps, job: Job) -> bool:
     return (await moves(deps, job)).count(Move.HOLD) >= 2
 
