@@ -98,6 +98,17 @@ class Ops:
         job = await self._store.read(job_id) or job_of_row(row, self._identity)
         await self._store.erase(job, code="deleted", actor=by.who, cause=by.why)
 
+    async def expire(self, job_id: str, *, by: By) -> bool:
+        """Delete a result that is no longer kept; False when its job goes on."""
+        row = await self._row(job_id)
+        job = job_of_row(row, self._identity)
+        # The record first: from then on nobody lets the job run again. What is left of this when the process dies
+        # is a row that is still too old.
+        if not await self._store.erase(job, code="deleted", actor=by.who, cause=by.why, only_ended=True):
+            return False
+        await bury(job_id)
+        return True
+
     async def pause(self, stages: Collection[Stage], *, by: By) -> None:
         """Let no job start these stages; those that are at it finish. Uploads go on being accepted."""
         await self._store.script.run("pause", names=list(stages), who=by.who, why=by.why)

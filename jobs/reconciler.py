@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import asyncpg
@@ -131,7 +131,7 @@ async def _resume_or_end(deps: Deps, row: AnalysisResult, identity: Identity) ->
     code = "audio_lost"
     event = {
         "version": row.version + 1,
-        "at_ms": round(datetime.now(UTC).timestamp() * 1000),
+        "at_ms": round((await deps.store.now()).timestamp() * 1000),
         "move": Move.CONCLUDE.value,
         "source": row.state,
         "target": State.FAILED.value,

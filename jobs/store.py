@@ -17,7 +17,7 @@ from jobs.script import checked
 from yousync.errors import StagingFull, TooManyJobs
 from yousync.failpoints import failpoints
 from yousync.failures import LEARNER_MESSAGES
-from yousync.job import Job, State
+from yousync.job import FINAL_STATES, Job, State
 from yousync.settings import Settings
 from yousync.valkey import ValkeyUnwritable, writing
 
@@ -281,13 +281,16 @@ class Store(Records):
         )
         return bytes(reply[0]).decode()
 
-    async def erase(self, job: Job, *, code: str, actor: str | None = None, cause: str = "") -> None:
+    async def erase(
+        self, job: Job, *, code: str, actor: str | None = None, cause: str = "", only_ended: bool = False
+    ) -> bool:
         """Have a deleted recording's audio removed, whatever its job is doing; a record that is gone is made anew.
 
-        Whoever holds the claim loses it; one that may be writing to S3 at this moment is waited for.
+        Whoever holds the claim loses it; one that may be writing to S3 at this moment is waited for. With
+        `only_ended` a job that is under way is left alone: then False.
         """
         grace = self._settings.lease_seconds + self._settings.upload_timeout_seconds
-        await self._run(
+        reply = await self._run(
             "erase",
             id=job.id,
             fields=fields_of(job),
@@ -296,10 +299,14 @@ class Store(Records):
             grace_ms=round(grace * 1000),
             message=LEARNER_MESSAGES.get(code, ""),
             audio_key=keys.audio(job.id) if self._same else None,
+            sources=dict.fromkeys(FINAL_STATES, True) if only_ended else None,
             event={"code": code, "cause": cause} | ({"actor": actor} if actor else {}),
         )
+        if reply[0] == b"refused":
+            return False
         if not self._same:
             await self.unstage(job.id)
+        return True
 
     async def forget(self, job: Job) -> None:
         """Remove the record of a job of which nothing else is left. Raises Fenced.

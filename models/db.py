@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -110,6 +111,13 @@ def __getattr__(name: str) -> dict[str, Any]:
 def connection() -> BaseDBAsyncClient:
     """The pool the queries run on."""
     return get_connection("default")
+
+
+async def now() -> datetime:
+    """The time by which rows are counted: Postgres' own, whatever this host's clock says."""
+    [row] = await connection().execute_query_dict("SELECT now() AS now")
+    found: datetime = row["now"]
+    return found
 
 
 @asynccontextmanager
