@@ -91,7 +91,7 @@ class Engine:
         """Take the result of a job; durable when this returns.
 
         A result whose record is lost is kept for the reconciler as long as its row waits for one. Raises
-        MalformedWebhook for what is no JSON object.
+        MalformedWebhook for what is no JSON object, DependencyDown where a later version of ours has the job.
         """
         try:
             await off_the_loop(read_object, body)
@@ -99,6 +99,8 @@ class Engine:
             raise MalformedWebhook from error
         done = await self._deps.store.deliver(job_id, body)
         metrics.RESULTS.labels("webhook", done).inc()
+        if done == "unreadable":
+            raise DependencyDown(retry_after=5)
         if done != "unknown":
             return Delivery(done)
         row = await find_result(job_id)

@@ -95,8 +95,7 @@ class Ops:
         """Delete a result for good, and its recording; a job that is running ends."""
         row = await self._row(job_id)
         await bury(job_id)
-        job = await self._store.read(job_id) or job_of_row(row, self._identity)
-        await self._store.erase(job, code="deleted", actor=by.who, cause=by.why)
+        await self._store.erase(job_of_row(row, self._identity), code="deleted", actor=by.who, cause=by.why)
 
     async def expire(self, job_id: str, *, by: By) -> bool:
         """Delete a result that is no longer kept; False when its job goes on."""

@@ -99,7 +99,7 @@ async def reconcile(
     while rows := await unfinished_results(before=before, after_id=last_id, limit=_BATCH):
         last_id = rows[-1].id
         for row in rows:
-            if await deps.store.read(row.job_id) is None and await _ours(row, identity, connection):
+            if not await deps.store.exists(row.job_id) and await _ours(row, identity, connection):
                 await _resume_or_end(deps, row, identity)
                 found += 1
     return found

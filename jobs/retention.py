@@ -81,10 +81,10 @@ async def remove_orphans(deps: Deps, *, older_than: timedelta = _ORPHAN_AGE) -> 
     async for page in deps.storage.pages(("audio/", "user_audio/")):
         named = {_job_id(key): key for key, modified in page if modified < before and _job_id(key)}
         gone = named.keys() - await known_jobs(list(named))
-        gone -= (await deps.store.read_many(list(gone))).keys()
         for job_id in gone:
-            await deps.storage.delete(named[job_id])
-            removed += 1
+            if not await deps.store.exists(job_id):
+                await deps.storage.delete(named[job_id])
+                removed += 1
     if removed:
         log.info("orphans_removed", objects=removed)
     return removed

@@ -52,9 +52,9 @@ local function nudge(stage)
   if not free then return end
   for _, id in ipairs(redis.call('ZRANGE', line, 0, 99)) do
     local record = redis.call('HMGET', job_key(id), 'state', 'version')
-    if not record[1] or a.stages[record[1]] ~= stage then
+    if not record[1] or (a.progress[record[1]] and a.stages[record[1]] ~= stage) then
       redis.call('ZREM', line, id)
-    else
+    elseif a.progress[record[1]] then -- the states of later versions are theirs to know
       local takes = 1
       if IN_FLIGHT[record[1]] and not trial then takes = 0 end
       if takes > 0 and takes > free then return end

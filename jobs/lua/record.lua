@@ -233,6 +233,7 @@ function commands.deliver()
   local record = redis.call('HMGET', job_key(id), 'state', 'inbox', 'run', 'owner', 'outcome', 'claim')
   local source = record[1]
   if not source then return { 'unknown' } end
+  if not a.progress[source] then return { 'unreadable' } end -- a later version of ours knows what to do
   local early = a.keeps[source]
   local target = early or a.targets[source]
   -- Parked, or about to be: the row may say so already, so the job goes on as a new run.
