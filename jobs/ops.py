@@ -16,22 +16,28 @@ from jobs.pipeline import CHOICES, MOVES, RESTARTS, Move
 from jobs.presence import WorkerInfo, workers
 from jobs.reconciler import job_of_row
 from jobs.records import Gate, GateEvent, Stats
+from jobs.results import text_of
 from models.analysis_result import AnalysisResult, find_result
 from models.deletion import bury
 from yousync.errors import JobNotFound, OperationRefused
 from yousync.failures import LEARNER_MESSAGES
 from yousync.job import Event, Job, Stage, State, is_job_id
 
+_DELETED: Final = "deleted"  # the code
 _LOST: Final = "its record is lost; the reconciler takes care of it within a minute"
 _LOOK_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class By:
-    """An operator and their reason, kept in the event log."""
+    """An operator and their reason, kept in the event log; what cannot be stored is left out of both."""
 
     who: str
     why: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "who", text_of(self.who))
+        object.__setattr__(self, "why", text_of(self.why))
 
     def event(self, **fields: Any) -> dict[str, Any]:
         """An event of theirs."""
@@ -93,19 +99,36 @@ class Ops:
         """Delete a result for good, and its recording; a job that is running ends. Its tombstone says who and why."""
         row = await self._row(job_id)
         job = await self._store.read(job_id) or job_of_row(row, self._identity)
+        await bury(job_id, await self._burial(job, row, by))
+        await self._store.erase(job, code=_DELETED, actor=by.who, cause=by.why)
+
+    async def expire(self, job_id: str, *, by: By) -> bool:
+        """Delete a result that is no longer kept; False when its job goes on."""
+        row = await self._row(job_id)
+        job = await self._store.read(job_id) or job_of_row(row, self._identity)
+        event = await self._burial(job, row, by)
+        # The record first: from then on nobody lets the job run again. What is left of this when the process dies
+        # is a row that is still too old.
+        if not await self._store.erase(job, code=_DELETED, actor=by.who, cause=by.why, only_ended=True):
+            return False
+        await bury(job_id, event)
+        return True
+
+    async def _burial(self, job: Job, row: AnalysisResult, by: By) -> dict[str, Any]:
+        """What the tombstone says of its deletion."""
         now = await self._store.now()
-        event = Event(
-            version=max(job.version, row.version) + 1,
-            at_ms=round(now.timestamp() * 1000),
-            move=Move.ERASE,
-            source=job.state,
-            target=State.CLEANING,
-            actor=by.who,
-            code="deleted",
-            cause=by.why,
+        return asdict(
+            Event(
+                version=max(job.version, row.version) + 1,
+                at_ms=round(now.timestamp() * 1000),
+                move=Move.ERASE,
+                source=job.state,
+                target=State.CLEANING,
+                actor=by.who,
+                code=_DELETED,
+                cause=by.why,
+            )
         )
-        await bury(job_id, asdict(event))
-        await self._store.erase(job, code=event.code, actor=by.who, cause=by.why)
 
     async def pause(self, stages: Collection[Stage], *, by: By) -> None:
         """Let no job start these stages; those that are at it finish. Uploads go on being accepted."""

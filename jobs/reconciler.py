@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import asyncpg
@@ -16,10 +16,11 @@ from jobs.deps import Deps
 from jobs.identity import Identity
 from jobs.pipeline import Move
 from models.analysis_result import AnalysisResult, Conclusion, record_conclusion, unfinished_results
-from models.db import credentials
+from models.db import DATABASE_DOWN, credentials
 from yousync import metrics
 from yousync.failures import LEARNER_MESSAGES, StageFailure
 from yousync.job import Job, Kind, State
+from yousync.tasks import cancel
 from yousync.valkey import PROCESS_ID
 
 log = structlog.get_logger(__name__)
@@ -46,10 +47,40 @@ async def presence(deps: Deps, identity: Identity) -> AsyncIterator[asyncpg.Conn
         await connection.close(timeout=5)
 
 
+@asynccontextmanager
+async def present(deps: Deps, identity: Identity) -> AsyncIterator[None]:
+    """The same, kept up while inside, for a process that does not reconcile."""
+    keeper = asyncio.create_task(_be_present(deps, identity))
+    try:
+        yield
+    finally:
+        await cancel(keeper)
+
+
+async def _be_present(deps: Deps, identity: Identity) -> None:
+    while True:
+        try:
+            async with presence(deps, identity) as connection:
+                while True:
+                    await _still_there(connection)
+                    await asyncio.sleep(EVERY_SECONDS)
+        except DATABASE_DOWN as error:
+            log.warning("not_present", cause=type(error).__name__)
+        except Exception:
+            log.exception("not_present")
+        await asyncio.sleep(1.0)
+
+
+async def _still_there(connection: asyncpg.Connection) -> None:
+    """Raises when the connection has ended, and with it the lock: Postgres was started anew, or a peer forgot it."""
+    await connection.fetchval("SELECT 1", timeout=5)
+
+
 async def reconcile_forever(deps: Deps, identity: Identity) -> None:
     """Reconcile now and each minute. Ends by raising when Postgres or Valkey is away; the caller starts it anew."""
     async with presence(deps, identity) as connection:
         while True:
+            await _still_there(connection)
             await reconcile(deps, identity, connection)
             await deps.store.prune()
             await asyncio.sleep(EVERY_SECONDS)
@@ -68,7 +99,7 @@ async def reconcile(
     while rows := await unfinished_results(before=before, after_id=last_id, limit=_BATCH):
         last_id = rows[-1].id
         for row in rows:
-            if await deps.store.read(row.job_id) is None and await _ours(row, identity, connection):
+            if not await deps.store.exists(row.job_id) and await _ours(row, identity, connection):
                 await _resume_or_end(deps, row, identity)
                 found += 1
     return found
@@ -100,7 +131,7 @@ async def _resume_or_end(deps: Deps, row: AnalysisResult, identity: Identity) ->
     code = "audio_lost"
     event = {
         "version": row.version + 1,
-        "at_ms": round(datetime.now(UTC).timestamp() * 1000),
+        "at_ms": round((await deps.store.now()).timestamp() * 1000),
         "move": Move.CONCLUDE.value,
         "source": row.state,
         "target": State.FAILED.value,

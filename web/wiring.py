@@ -12,6 +12,7 @@ from jobs.deps import Deps, open_deps
 from jobs.engine import Engine
 from jobs.identity import identified
 from jobs.ops import Ops
+from jobs.reconciler import present
 from jobs.worker import working
 from web.catalogue import Sentences
 from web.hub import Hub, running_hub
@@ -50,8 +51,7 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             app[PROBER] = await stack.enter_async_context(Prober.open(max_seconds=settings.max_audio_seconds))
             app[SENTENCES] = Sentences()
             app[BUDGET] = UploadBudget(settings.uploads_in_flight_bytes)
-            if with_worker:
-                await stack.enter_async_context(working(deps, identity))
+            await stack.enter_async_context(working(deps, identity) if with_worker else present(deps, identity))
             memory.settle()
             yield
 

@@ -108,6 +108,7 @@ class Job:
     lapses: int = 0  # leases in a row that ran out: a worker died, or a job kills workers
     asks: int = 0  # requests that may have reached the analysis server in this run
     asked_ms: int = 0  # when the last of them was begun, 0 when none is open
+    began_ms: int = 0  # when this run began
     inbox: bool = False  # a webhook body is stored
     late: bool = False  # another result came after the end; an operator may accept it
     outcome: State | None = None  # decided, and on its way to Postgres

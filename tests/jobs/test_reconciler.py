@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from typing_extensions import override
 
+from jobs import reconciler
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity, WrongValkey, identify
-from jobs.reconciler import presence, reconcile
+from jobs.reconciler import presence, present, reconcile, reconcile_forever
+from jobs.store import Store
 from jobs.worker import working
 from models.analysis_result import AnalysisResult
+from models.db import DATABASE_DOWN, connection
 from tests.jobs.conftest import Accept
 from tests.standing_in import Control
 from tests.waiting import until
@@ -51,6 +56,7 @@ async def test_a_job_whose_audio_is_stored_goes_on(
     record = await emptied.store.read(job.id)
     assert record is not None
     assert (record.state, record.run) == (State.UPLOADED, 2)
+    assert record.began_ms == record.updated_ms > record.created_ms
     assert (record.run, record.version) > (job.run, job.version), "streams see it as news"
     async with working(emptied, identity):
 
@@ -92,6 +98,25 @@ async def test_a_result_that_was_kept_is_used(
         await until(completed)
         assert await analysis.asked(job.id) == 0
     assert (await AnalysisResult.get(job_id=job.id)).overall_score == 0.25
+
+
+async def test_a_result_that_is_kept_just_when_the_record_is_made_is_used_too(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept
+) -> None:
+    job = await accept()
+    await lose(emptied, job)
+
+    class Late(Store):
+        @override
+        async def keep_for_lost(self, job_id: str, body: bytes) -> None:
+            await self.adopt(job)
+            await super().keep_for_lost(job_id, body)
+
+    late = replace(emptied, store=Late(emptied.valkey, emptied.valkey, emptied.settings))
+    assert await Engine(late, identity).deliver(job.id, b'{"result":{}}') == "delivered"
+    record = await emptied.store.read(job.id)
+    assert record is not None
+    assert (record.state, record.inbox) == (State.RECEIVED, True)
 
 
 async def test_running_and_young_jobs_are_left_alone(
@@ -137,6 +162,51 @@ async def test_and_are_adopted_when_nobody_does(
     await lose(emptied, job)
     assert await reconcile(emptied, identity, here, grace_seconds=-1) == 1
     assert (await AnalysisResult.get(job_id=job.id)).state == "failed"
+
+
+class TestPresence:
+    """Postgres may have been started anew while nobody had anything to say to it."""
+
+    @pytest.fixture(autouse=True)
+    def often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(reconciler, "EVERY_SECONDS", 0.05)
+
+    async def test_whoever_reconciles_notices_that_its_connection_has_ended(
+        self, emptied: Deps, identity: Identity
+    ) -> None:
+        reconciling = asyncio.create_task(reconcile_forever(emptied, identity))
+        await _cut_off(await until(_present))
+        await until(reconciling.done)
+        with pytest.raises(DATABASE_DOWN):
+            await reconciling
+
+    async def test_a_process_that_does_not_is_present_all_the_same(self, emptied: Deps, identity: Identity) -> None:
+        async with present(emptied, identity):
+            first = await until(_present)
+            await _cut_off(first)
+
+            async def again() -> bool:
+                return bool(await _present() - first)
+
+            await until(again)
+
+        async def nobody() -> bool:
+            return not await _present()
+
+        await until(nobody)
+
+
+async def _present() -> set[int]:
+    """The server processes behind all connections that say somebody uses a Valkey."""
+    query = """
+        SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+        WHERE datname = current_database() AND locktype = 'advisory' AND classid = $1 AND granted"""
+    return {row["pid"] for row in await connection().execute_query_dict(query, [0x594F5359])}
+
+
+async def _cut_off(processes: set[int]) -> None:
+    query = "SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid"
+    await connection().execute_query(query, [list(processes)])
 
 
 class TestIdentity:
