@@ -41,11 +41,6 @@ class Scenario:
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     nouns: tuple[str, ...] = ()
 
-    @property
-    def honoured(self) -> bool:
-        """Whether the analysis server knows an Idempotency-Key."""
-        return bool(self.behaviour.get("honour_idempotency", True))
-
     def on(self, ground: Ground) -> Ground:
         """The ground with this scenario's settings."""
         return replace(ground, settings=ground.settings.model_copy(update=dict(self.settings)))
@@ -178,7 +173,7 @@ async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
         seconds = time.monotonic() - began
         assert told["status"] == ("completed" if scenario.outcome is State.COMPLETED else "failed"), told
         await check(ground, {job_id: audio}, outcome=scenario.outcome, retries=scenario.retries)
-        begun = await runs(ground, job_id, honoured=scenario.honoured)
+        begun = await runs(ground, job_id)
         assert begun == (scenario.outcome is State.COMPLETED), f"{begun} analyses"
         return Outcome(trial=trial, state=state, seconds=seconds, runs=begun)
     finally:
