@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,8 +209,13 @@ async def lasting(ground: Ground) -> set[str]:
     return {key for key in keys if key not in PERMANENT and await valkey.ttl(key) == -1}
 
 
+SAID: defaultdict[str, list[str]] = defaultdict(list)
+"""What was said in each test, by its id."""
+
+
 def say(line: object) -> None:
-    """A line for people who run this with -s."""
+    """A line for people who run this with -s, and for the table in the end."""
+    SAID[os.environ["PYTEST_CURRENT_TEST"].rpartition(" (")[0]].append(str(line))
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +14,6 @@ from typing import Any, NamedTuple
 
 from typing_extensions import override
 
-from tests.faults.chance import some
 from tests.faults.ground import Ground, check, different, lasting, recorded, runs, unfinished
 from tests.processes import died
 from yousync.job import State
@@ -107,12 +105,6 @@ class Outcome:
     def __str__(self) -> str:
         told = self.error or f"{self.state:<12}{self.seconds:6.1f} s {self.runs:3} run"
         return f"{self.trial!s:<46}{told}"
-
-
-def wanted(trials: list[Trial], sample: int) -> Sequence[Trial]:
-    """Those that FAULTS_ONLY names a part of; without it a sample, or all."""
-    only = os.environ.get("FAULTS_ONLY")
-    return [trial for trial in trials if only in " ".join(str(trial).split())] if only else some(trials, sample)
 
 
 async def points_of(ground: Ground, scenarios: tuple[Scenario, ...], folder: Path) -> list[Trial]:

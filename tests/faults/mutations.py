@@ -13,7 +13,7 @@ from typing_extensions import override
 class Mutation:
     """What is wrong (`name`): in `file`, `right` is replaced by `wrong`, in all its `count` places.
 
-    `test` is the id of the test that must turn red.
+    `test` is the id of the test that must turn red, in the cases of its own that `only` names a part of.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Mutation:
     right: str
     wrong: str
     test: str
+    only: str = ""
     count: int = 1
 
     @override

@@ -64,6 +64,7 @@ async def left_behind(ground: Ground, point: str, **behaviour: Any) -> str:
 @pytest.mark.parametrize(
     ("first", "second"),
     some(
+        "twice",
         [
             ("storage.put.after:1", "record.claim.after:1"),
             ("record.ask.after:1", "analysis.ask.before:1"),
@@ -83,13 +84,13 @@ async def test_killed_twice(ground: Ground, first: str, second: str) -> None:
     assert (await finish(ground, job_id))["status"] == "completed"
 
 
-@pytest.mark.parametrize("moment", some(MOMENTS, 1))
+@pytest.mark.parametrize("moment", some("renewed", MOMENTS, 1))
 async def test_killed_while_a_lease_is_renewed(ground: Ground, moment: str) -> None:
     job_id = await left_behind(ground, f"record.renew.{moment}:1", reply_delay_s=1.5, count=1)
     assert (await finish(ground, job_id))["status"] == "completed"
 
 
-@pytest.mark.parametrize("moment", some(MOMENTS, 1))
+@pytest.mark.parametrize("moment", some("handed back", MOMENTS, 1))
 async def test_killed_while_a_deploy_hands_a_job_back(ground: Ground, moment: str) -> None:
     await ground.clear()
     await ground.analysis.behave("normal", reply_delay_s=3, count=1)
@@ -109,7 +110,7 @@ async def test_killed_while_a_deploy_hands_a_job_back(ground: Ground, moment: st
 class TestValkeyWiped:
     """The reconciler's own crashes: a row that says unfinished and nothing else."""
 
-    @pytest.mark.parametrize("moment", some(MOMENTS, 1))
+    @pytest.mark.parametrize("moment", some("in S3", MOMENTS, 1))
     async def test_audio_in_s3_is_enough(self, ground: Ground, moment: str) -> None:
         job_id = await left_behind(ground, "record.ask.before:1")
         await self.wipe(ground, job_id)
@@ -119,7 +120,7 @@ class TestValkeyWiped:
         assert (await finish(ground, job_id))["status"] == "completed"
         assert (await AnalysisResult.get(job_id=job_id)).history[0]["move"] == "adopt"
 
-    @pytest.mark.parametrize("moment", some(MOMENTS, 1))
+    @pytest.mark.parametrize("moment", some("without audio", MOMENTS, 1))
     async def test_without_audio_the_learner_is_asked_to_record_again(self, ground: Ground, moment: str) -> None:
         job_id = await left_behind(ground, "storage.put.before:1")
         await self.wipe(ground, job_id)
@@ -131,7 +132,7 @@ class TestValkeyWiped:
         assert "다시 녹음" in told["message"]
         assert await AnalysisResult.all().count() == 1
 
-    @pytest.mark.parametrize("moment", some(MOMENTS, 1))
+    @pytest.mark.parametrize("moment", some("kept", MOMENTS, 1))
     async def test_a_result_for_a_lost_record_is_kept(self, ground: Ground, moment: str) -> None:
         await ground.clear()
         await ground.analysis.behave("normal", delay_s=0.5)

@@ -131,7 +131,7 @@ VARIANTS = {
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("variant", some(list(VARIANTS), 1))
+@pytest.mark.parametrize("variant", some("deploys", list(VARIANTS), 1))
 async def test_a_deploy_in_the_middle_of_a_long_request(ground: Ground, variant: str) -> None:
     changes = {"analysis_wait_seconds": 40.0, "drain_seconds": 5.0 if ALL else 0.2} | VARIANTS[variant]
     ground = replace(ground, settings=ground.settings.model_copy(update=changes))
