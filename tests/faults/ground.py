@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ class Ground:
         await self.deps.valkey.flushall()
         await self.analysis.reset()
 
-    async def upload(self, audio: bytes, *, tries: int = TRIES) -> str:
+    async def upload(self, audio: bytes, *, tries: int = TRIES, headers: Mapping[str, str] | None = None) -> str:
         """The job id that a frontend gets: it sends the same bytes up to three times, whoever serves by then."""
         answered: list[str] = []
         for _ in range(tries):
@@ -89,7 +90,7 @@ class Ground:
             try:
                 async with (
                     aiohttp.ClientSession(url, timeout=aiohttp.ClientTimeout(total=20)) as client,
-                    client.post(f"/scripts/{self.script.id}/upload-audio", data=form(audio)) as reply,
+                    client.post(f"/scripts/{self.script.id}/upload-audio", data=form(audio), headers=headers) as reply,
                 ):
                     if reply.status == 202:
                         return str((await reply.json())["job_id"])
