@@ -402,12 +402,15 @@ delivery = Delivery.DELIVERED
         only="-3600",
     ),
     Mutation(
-        name="a job that runs is begun anew",
-        file="jobs/lua/operators.lua",
-        right="if source and not a.sources[source] then return { 'refused', source } end",
-        wrong="",
-        test=f"{_HERE}test_operators.py::test_an_action_killed_halfway[retry-record.restart.after]",
-        only="record.restart.after",
+        name="a row forgets how its job ended before that goes on",
+        file="jobs/ops.py",
+        right="        job = await self._with_audio(job, stage)\n",
+        wrong="""\
+        job = await self._with_audio(job, stage)
+        await AnalysisResult.filter(job_id=job_id).update(state="uploaded")
+""",
+        test=f"{_HERE}test_operators.py::test_an_action_killed_halfway[retry-record.restart.before]",
+        only="record.restart.before",
     ),
 )
 MUTATIONS: Final = (*_ACCEPTING, *_WORKING, *_ASKING, *_RESULTS, *_LOSING_VALKEY, *_STREAMS, *_OPERATORS, *_FAULTS)
