@@ -59,7 +59,10 @@ class Ops:
         ended until the new one has.
         """
         row = await self._row(job_id)
-        job = await self._store.read(job_id)
+        try:
+            job = await self._store.read(job_id)
+        except ValueError:
+            raise OperationRefused("a later version of the service has it in hand") from None
         if job is None and not State(row.state).final:
             raise OperationRefused(_LOST)
         if job is not None and not job.state.final:
@@ -98,14 +101,14 @@ class Ops:
     async def delete(self, job_id: str, *, by: By) -> None:
         """Delete a result for good, and its recording; a job that is running ends. Its tombstone says who and why."""
         row = await self._row(job_id)
-        job = await self._store.read(job_id) or job_of_row(row, self._identity)
+        job = await self._readable(row)
         await bury(job_id, await self._burial(job, row, by))
         await self._store.erase(job, code=_DELETED, actor=by.who, cause=by.why)
 
     async def expire(self, job_id: str, *, by: By) -> bool:
         """Delete a result that is no longer kept; False when its job goes on."""
         row = await self._row(job_id)
-        job = await self._store.read(job_id) or job_of_row(row, self._identity)
+        job = await self._readable(row)
         event = await self._burial(job, row, by)
         # The record first: from then on nobody lets the job run again. What is left of this when the process dies
         # is a row that is still too old.
@@ -169,6 +172,11 @@ class Ops:
         if row is None:
             raise JobNotFound
         return row
+
+    async def _readable(self, row: AnalysisResult) -> Job:
+        """The job, or what its row tells of it where there is no record or one of a later version."""
+        found = await self._store.read_many([row.job_id])
+        return found.get(row.job_id) or job_of_row(row, self._identity)
 
     async def _with_audio(self, job: Job, stage: Stage) -> Job:
         """The job, its size filled in where only S3 knows it. Raises OperationRefused when the audio is nowhere."""

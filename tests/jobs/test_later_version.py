@@ -18,7 +18,7 @@ from tests.jobs.test_lines import in_line, line, on_the_clock
 from tests.jobs.test_retention import LONG_AGO, keeping
 from tests.jobs.test_store import queued
 from tests.valkey_command import command
-from yousync.errors import DependencyDown
+from yousync.errors import DependencyDown, OperationRefused
 from yousync.job import Job, Stage, State
 
 ME = By(who="mina", why="a deploy")
@@ -99,3 +99,9 @@ async def test_who_deletes_it_may(emptied: Deps, identity: Identity, accept: Acc
     job = await foreign(emptied, await bring(emptied, await accept(), State.WAITING))
     await Ops(emptied, identity).delete(job.id, by=ME)
     assert (await read(emptied, job)).state is State.CLEANING
+
+
+async def test_who_restarts_it_is_told(emptied: Deps, identity: Identity, accept: Accept) -> None:
+    job = await foreign(emptied, await bring(emptied, await accept(), State.PARKED))
+    with pytest.raises(OperationRefused, match="later version"):
+        await Ops(emptied, identity).restart(job.id, stage=None, by=ME)
