@@ -17,6 +17,7 @@ from models.script import Script
 from models.user import User
 from tests.browser.chromium import Page, chromium
 from tests.factories import make_script, make_user
+from tests.processes import environment
 from tests.standing_in import Control, control
 from yousync.cli.service import Web
 from yousync.identity import mint
@@ -59,8 +60,8 @@ async def service(stack: Stack, settings: Settings, standin: Standin, frontend: 
     valkey = Redis.from_url(settings.redis_url.get_secret_value())
     await valkey.flushall()
     await valkey.aclose()
-    own = {"DATABASE_URL": settings.database_url.get_secret_value(), "ALLOWED_ORIGINS": frontend.listed}
-    made = Web(lambda: stack.env() | own, logs=stack.logs, port=settings.port, with_worker=True)
+    env = environment(settings) | {"ALLOWED_ORIGINS": frontend.listed}
+    made = Web(lambda: env, logs=stack.logs, port=settings.port, with_worker=True)
     try:
         await made.start()
         yield made
