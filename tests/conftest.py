@@ -10,6 +10,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from models import db
+from tests.faults.chance import SEED
 from yousync.local.port import free_port
 from yousync.local.postgres import Postgres
 from yousync.local.program import Analyzer, Standin
@@ -21,6 +22,11 @@ for _name in [*(field.upper() for field in Settings.model_fields), "YOUSYNC_DATA
     os.environ.pop(_name, None)
 
 TEMPLATE = "template_yousync"
+
+
+def pytest_report_header() -> str:
+    """What draws the same samples again."""
+    return f"FAULTS_SEED={SEED}"
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -101,7 +101,7 @@ async def once(ground: Ground, job_id: str, audio: bytes) -> None:
     await stored_once(ground, job, audio)
 
 
-@pytest.mark.parametrize("kind", some(["web", "worker"], 1))
+@pytest.mark.parametrize("kind", some("strangers", ["web", "worker"], 1))
 async def test_a_second_database_on_the_same_valkey(ground: Ground, new_database: NewDatabase, kind: str) -> None:
     """Whoever names a Valkey that belongs to another deployment does not even start."""
     await ground.clear()
