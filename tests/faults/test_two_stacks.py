@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -30,21 +29,13 @@ JOBS = 3
 
 
 @pytest_asyncio.fixture
-async def valkey(tmp_path: Path) -> AsyncIterator[Valkey]:
-    """Another one, empty."""
-    part = Valkey(tmp_path / "valkey", logs=tmp_path, port=free_port(), password="of-its-own")
-    async with running(part):
-        yield part
-
-
-@pytest_asyncio.fixture
-async def other(ground: Ground, valkey: Valkey) -> AsyncIterator[Ground]:
+async def other(ground: Ground, another_valkey: Valkey) -> AsyncIterator[Ground]:
     """The ground as a second stack sees it: the same database, bucket and analysis server, a Valkey of its own."""
     port = free_port()
     webhook = f"http://127.0.0.1:{port}/scripts/webhook/analysis-complete"
-    changes = {"port": port, "redis_url": SecretStr(valkey.url), "script_webhook_url": webhook}
+    changes = {"port": port, "redis_url": SecretStr(another_valkey.url), "script_webhook_url": webhook}
     settings = ground.settings.model_copy(update=changes)
-    async with connect(valkey.url) as client:
+    async with connect(another_valkey.url) as client:
         deps = Deps(
             settings=settings,
             valkey=client,
