@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -13,7 +13,7 @@ import asyncpg
 import structlog
 
 from jobs.deps import Deps
-from jobs.identity import Identity
+from jobs.identity import Identity, recognised
 from jobs.pipeline import Move
 from models.analysis_result import AnalysisResult, Conclusion, record_conclusion, unfinished_results
 from models.db import DATABASE_DOWN, credentials
@@ -21,12 +21,10 @@ from yousync import metrics
 from yousync.failures import LEARNER_MESSAGES, StageFailure
 from yousync.job import Job, Kind, State
 from yousync.tasks import cancel
-from yousync.valkey import PROCESS_ID
+from yousync.valkey import PROCESS_ID, VALKEY_DOWN
 
 log = structlog.get_logger(__name__)
 
-EVERY_SECONDS: Final = 60.0
-GRACE_SECONDS: Final = 60.0  # a row this young may simply be ahead of its record's first reader
 _BATCH: Final = 200
 _PRESENCE: Final = 0x594F5359  # "YOSY": first half of the advisory lock that says "we use this Valkey"
 
@@ -61,9 +59,8 @@ async def _be_present(deps: Deps, identity: Identity) -> None:
     while True:
         try:
             async with presence(deps, identity) as connection:
-                while True:
-                    await _still_there(connection)
-                    await asyncio.sleep(EVERY_SECONDS)
+                async for _ in _rounds(deps, identity, connection):
+                    pass
         except DATABASE_DOWN as error:
             log.warning("not_present", cause=type(error).__name__)
         except Exception:
@@ -71,25 +68,34 @@ async def _be_present(deps: Deps, identity: Identity) -> None:
         await asyncio.sleep(1.0)
 
 
-async def _still_there(connection: asyncpg.Connection) -> None:
-    """Raises when the connection has ended, and with it the lock: Postgres was started anew, or a peer forgot it."""
-    await connection.fetchval("SELECT 1", timeout=5)
+async def _rounds(deps: Deps, identity: Identity, connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A round now and again, for as long as the Valkey we live on is the one that the lock speaks of.
+
+    Raises when the connection has ended, and with it the lock: Postgres was started anew, or a peer forgot it.
+    """
+    while True:
+        await connection.fetchval("SELECT 1", timeout=5)
+        # One that is away may come back as it was: until then its jobs are nobody else's.
+        with suppress(*VALKEY_DOWN):
+            if not await recognised(deps.valkey, identity):
+                return
+        yield
+        await asyncio.sleep(deps.settings.reconcile_seconds)
 
 
 async def reconcile_forever(deps: Deps, identity: Identity) -> None:
-    """Reconcile now and each minute. Ends by raising when Postgres or Valkey is away; the caller starts it anew."""
-    async with presence(deps, identity) as connection:
-        while True:
-            await _still_there(connection)
-            await reconcile(deps, identity, connection)
-            await deps.store.prune()
-            await asyncio.sleep(EVERY_SECONDS)
+    """Reconcile now and again. Ends by raising when Postgres or Valkey is away; the caller starts it anew."""
+    while True:
+        async with presence(deps, identity) as connection:
+            async for _ in _rounds(deps, identity, connection):
+                await reconcile(deps, identity, connection, grace_seconds=deps.settings.reconcile_seconds)
+                await deps.store.prune()
 
 
-async def reconcile(
-    deps: Deps, identity: Identity, connection: asyncpg.Connection, *, grace_seconds: float = GRACE_SECONDS
-) -> int:
+async def reconcile(deps: Deps, identity: Identity, connection: asyncpg.Connection, *, grace_seconds: float) -> int:
     """Take care of every unfinished row whose record is missing; how many those were.
+
+    A row younger than `grace_seconds` may simply be ahead of its record's first reader.
 
     Its audio is in S3: the record is made again and the analysis goes on. It is not: the job ends and the
     learner is asked to record again. A Valkey or S3 that does not answer means unknown, never lost: it raises.

@@ -9,9 +9,10 @@ from dataclasses import replace
 import asyncpg
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 from typing_extensions import override
 
-from jobs import reconciler
+from jobs import keys
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity, WrongValkey, identify
@@ -27,6 +28,7 @@ from yousync.failures import Down
 from yousync.job import Job, State
 from yousync.local.port import free_port
 from yousync.storage import open_storage
+from yousync.valkey import connect
 
 
 @pytest_asyncio.fixture
@@ -124,7 +126,7 @@ async def test_running_and_young_jobs_are_left_alone(
 ) -> None:
     running, young = await accept(), await accept()
     await lose(emptied, young)
-    assert await reconcile(emptied, identity, here) == 0
+    assert await reconcile(emptied, identity, here, grace_seconds=60) == 0
     await AnalysisResult.filter(job_id=young.id).delete()
     assert await reconcile(emptied, identity, here, grace_seconds=-1) == 0
     assert await emptied.store.read(running.id) is not None
@@ -148,7 +150,7 @@ async def test_rows_of_another_valkey_are_its_own_while_somebody_lives_there(
 ) -> None:
     job = await accept()
     await lose(emptied, job)
-    elsewhere = Identity(incarnation="ab" * 16)
+    elsewhere = replace(identity, incarnation="ab" * 16)
     async with presence(emptied, elsewhere) as other:
         assert await reconcile(emptied, elsewhere, other, grace_seconds=-1) == 0
         assert (await AnalysisResult.get(job_id=job.id)).status == "processing"
@@ -167,21 +169,17 @@ async def test_and_are_adopted_when_nobody_does(
 class TestPresence:
     """Postgres may have been started anew while nobody had anything to say to it."""
 
-    @pytest.fixture(autouse=True)
-    def often(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(reconciler, "EVERY_SECONDS", 0.05)
-
     async def test_whoever_reconciles_notices_that_its_connection_has_ended(
         self, emptied: Deps, identity: Identity
     ) -> None:
-        reconciling = asyncio.create_task(reconcile_forever(emptied, identity))
+        reconciling = asyncio.create_task(reconcile_forever(often(emptied), identity))
         await _cut_off(await until(_present))
         await until(reconciling.done)
         with pytest.raises(DATABASE_DOWN):
             await reconciling
 
     async def test_a_process_that_does_not_is_present_all_the_same(self, emptied: Deps, identity: Identity) -> None:
-        async with present(emptied, identity):
+        async with present(often(emptied), identity):
             first = await until(_present)
             await _cut_off(first)
 
@@ -194,6 +192,47 @@ class TestPresence:
             return not await _present()
 
         await until(nobody)
+
+
+class TestForgetful:
+    """Valkey is emptied under those who live on it."""
+
+    async def test_it_gets_its_names_back(self, emptied: Deps, identity: Identity) -> None:
+        await emptied.valkey.flushall()
+        async with present(emptied, identity):
+            await until(lambda: emptied.valkey.exists(keys.INCARNATION))
+        assert await identify(emptied.valkey, emptied.settings) == identity
+
+    async def test_where_somebody_new_was_faster_its_name_holds_for_all(
+        self, emptied: Deps, identity: Identity, accept: Accept
+    ) -> None:
+        """Else the new one would wait for ever for the old one to leave its lost jobs."""
+        job, veteran = await accept(), replace(identity)
+        await emptied.valkey.flushall()
+        fresh = await identify(emptied.valkey, emptied.settings)
+        assert fresh != veteran
+        async with present(often(emptied), veteran), presence(emptied, fresh) as here:
+            await until(lambda: veteran == fresh)
+
+            async def adopted() -> bool:
+                return await reconcile(emptied, fresh, here, grace_seconds=-1) == 1
+
+            await until(adopted)
+        assert (await AnalysisResult.get(job_id=job.id)).code == "audio_lost"
+
+    async def test_one_that_is_only_away_is_waited_for(self, emptied: Deps, identity: Identity) -> None:
+        """Its jobs are nobody else's meanwhile."""
+        away = emptied.settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{free_port()}")})
+        async with connect(away.redis_url.get_secret_value()) as nobody:
+            deps = often(replace(emptied, valkey=nobody))
+            async with present(deps, identity):
+                first = await until(_present)
+                await asyncio.sleep(0.3)
+                assert await _present() == first
+
+
+def often(deps: Deps) -> Deps:
+    return replace(deps, settings=deps.settings.model_copy(update={"reconcile_seconds": 0.05}))
 
 
 async def _present() -> set[int]:
