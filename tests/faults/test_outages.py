@@ -121,7 +121,7 @@ async def test_a_valkey_that_is_emptied_under_live_processes(ground: Ground, wor
     web, worker, s3 = watchful.web(with_worker=False), watchful.worker(), ground.stack.parts["s3"]
     await ground.clear()
     async with running(web, worker):
-        await ground.analysis.behave("never")
+        await ground.analysis.behave("hold")
         stored = dict([await uploaded(ground, 7000 + number) for number in range(JOBS // 2)])
         await until(lambda: moved(ground, "wait", len(stored)))
         await s3.kill()
@@ -136,6 +136,7 @@ async def test_a_valkey_that_is_emptied_under_live_processes(ground: Ground, wor
         finally:
             await s3.start()
         await ground.analysis.behave("normal")
+        await ground.analysis.release()
         for job_id in staged:
             end = await ground.ended(job_id)
             assert (end["status"], "다시 녹음" in end["message"]) == ("failed", True)
