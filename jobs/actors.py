@@ -273,6 +273,7 @@ async def _lease(deps: Deps, job: Job) -> AsyncIterator[None]:
             raise Fenced from None
         raise
     finally:
+        body = None  # it is over: the keeper may still learn that the claim is gone, as the next move will
         timer.cancel()
         if keeper is not None:
             await cancel(keeper)
