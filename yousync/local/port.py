@@ -9,6 +9,9 @@ LOWEST, HIGHEST = 20_000, 32_000
 """Below Linux's ephemeral range (32768 up), so no outgoing connection takes the port between choice and use."""
 
 
+_given: set[int] = set()
+
+
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen on this port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -21,9 +24,13 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_port() -> int:
-    """A port nobody listens on, chosen at random so that stacks starting side by side rarely meet."""
+    """A port nobody listens on, chosen at random so that stacks starting side by side rarely meet.
+
+    No port is given twice in a process: whoever was given it may not listen yet.
+    """
     for _ in range(200):
         port = random.randint(LOWEST, HIGHEST)  # noqa: S311  # not a secret
-        if port_is_free(port):
+        if port not in _given and port_is_free(port):
+            _given.add(port)
             return port
     raise OSError("no free port found on 127.0.0.1")
