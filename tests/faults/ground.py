@@ -148,7 +148,7 @@ async def check(ground: Ground, audio: dict[str, bytes], *, outcome: State = Sta
 
     `retries` is how many failures of their own the jobs may have counted; a crash adds none.
     """
-    await until(lambda: _all_ended(ground))
+    await until(lambda: all_ended(ground))
     jobs = {job.id: job for job in await ground.records()}
     assert set(audio) <= set(jobs), "a job that was promised has no record"
     assert len(jobs) == len(audio), "an upload sent again became another job"
@@ -194,7 +194,8 @@ async def stored_once(ground: Ground, job: Job, audio: bytes) -> None:
         assert not (await client.list_multipart_uploads(Bucket=bucket)).get("Uploads")
 
 
-async def _all_ended(ground: Ground) -> bool:
+async def all_ended(ground: Ground) -> bool:
+    """Whether no job is under way."""
     return not await unfinished(ground)
 
 

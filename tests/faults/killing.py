@@ -96,6 +96,8 @@ _ENDED = {
     True: {"record.conclude.after", "record.deliver.after", "webhook.deliver.after"},
 }
 _OF_WEB = ("upload.", "audio.stage", "record.accept", "row.accept", "webhook.", "record.deliver")
+OF_WORKER = [effect for effect in _STRAIGHT if not effect.startswith(_OF_WEB)]
+"""The effects of a worker in the life of a job that meets no trouble."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
