@@ -37,6 +37,10 @@ LONGEST_PAUSE: Final = 600.0
 """Seconds a dependency may ask for; whoever says more is asked again all the same."""
 
 
+_SAYS_NOTHING: Final = frozenset({"catalogue_gone"})
+"""Codes of permanent failures that were found out without asking what the stage depends on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What a stage does, and its limits: seconds an attempt may take, how many failures of its own a job may have."""
@@ -111,7 +115,7 @@ _ATTEMPTS = {Waiting: Attempt.WAITING, Spent: Attempt.PARKED}
 
 async def _attempt(deps: Deps, job: Job) -> Job | None:
     """One attempt at the job's stage and the move that follows; the job where this worker may go on with it."""
-    if job.lapses > MAX_LAPSES and job.outcome is None and not job.inbox:
+    if job.lapses > MAX_LAPSES and _open_ended(job) and not job.inbox:
         return await _settle(deps, job, State.PARKED, "worker_lost", f"{job.lapses} leases ran out")
     work = work_of(deps, job.state)
     try:
@@ -158,8 +162,8 @@ async def _after(deps: Deps, job: Job, outcome: Outcome) -> Job | None:
             return await store.move(
                 job, Move.FINISH, claim_next=True, unstage=unstage, works=unstage, tries=0, holds=0, code=""
             )
-        case Waiting(seconds):
-            await store.move(job, Move.WAIT, due=Due(seconds=seconds), works=True, tries=0, holds=0, code="")
+        case Waiting(seconds, answered):
+            await store.move(job, Move.WAIT, due=Due(seconds=seconds), works=answered, tries=0, holds=0, code="")
         case Spent(code, cause):
             return await _settle(deps, job, State.PARKED, code, cause)
         case Concluded(state, code):
@@ -180,12 +184,13 @@ async def _after_failure(deps: Deps, job: Job, work: Work, failure: StageFailure
     """Fail the job, park it, or give it back; whether that counts, and for whom, the stage's breaker has a say in."""
     event = {"attempt": job.tries + 1, "code": failure.code, "cause": failure.cause}
     log.warning("stage_failed", stage=job.state.value, kind=type(failure).__name__, **event)
-    open_ended = job.outcome is None and job.state is not State.CLEANING
+    open_ended = _open_ended(job)
     down = isinstance(failure, Down)
     if open_ended and isinstance(failure, Permanent):
         metrics.attempted(job.state, Attempt.FAILED)
-        return await _settle(deps, job, State.FAILED, failure.code, failure.cause, works=True)
-    if open_ended and down and _too_old(deps, job):
+        works = failure.code not in _SAYS_NOTHING
+        return await _settle(deps, job, State.FAILED, failure.code, failure.cause, works=works)
+    if open_ended and _too_old(deps, job):
         metrics.attempted(job.state, Attempt.PARKED)
         return await _settle(deps, job, State.PARKED, failure.code, failure.cause)
     # What cannot even be parked is tried until it works: its outcome is decided, or its audio has to go.
@@ -207,11 +212,11 @@ async def _after_failure(deps: Deps, job: Job, work: Work, failure: StageFailure
 
 
 async def _settle(deps: Deps, job: Job, outcome: State, code: str, cause: str, *, works: bool = False) -> Job:
-    """Decide how the run ends; the same worker goes on to write it down."""
+    """Decide how the run ends; the same worker goes on to write it down, unless it has to stand in line for that."""
     return await deps.store.move(
         job,
         Move.SETTLE,
-        keep_claim=True,
+        claim_next=True,
         works=works,
         event={"attempt": job.tries + 1, "code": code, "cause": cause},
         outcome=outcome,
@@ -223,9 +228,14 @@ async def _settle(deps: Deps, job: Job, outcome: State, code: str, cause: str, *
     )
 
 
+def _open_ended(job: Job) -> bool:
+    """Whether it may still end otherwise: its outcome is not decided, and it was not deleted."""
+    return job.outcome is None and job.state is not State.CLEANING
+
+
 def _too_old(deps: Deps, job: Job) -> bool:
     """Patience with a dependency ends when the staged audio would be given up; the job is parked, not lost."""
-    return job.updated_ms - job.created_ms > deps.settings.staged_audio_days * 86_400_000
+    return job.updated_ms - job.began_ms > deps.settings.staged_audio_days * 86_400_000
 
 
 @asynccontextmanager
@@ -263,6 +273,7 @@ async def _lease(deps: Deps, job: Job) -> AsyncIterator[None]:
             raise Fenced from None
         raise
     finally:
+        body = None  # it is over: the keeper may still learn that the claim is gone, as the next move will
         timer.cancel()
         if keeper is not None:
             await cancel(keeper)

@@ -31,6 +31,7 @@ def fields_of(job: Job) -> dict[str, str]:
         "lapses": "0",
         "asks": "0",
         "asked_ms": "0",
+        "began_ms": str(job.began_ms),
     }
 
 
@@ -74,6 +75,7 @@ def job_of(found: Mapping[bytes, bytes]) -> Job:
         lapses=number("lapses"),
         asks=number("asks"),
         asked_ms=number("asked_ms"),
+        began_ms=number("began_ms") or number("created_ms"),
         inbox=text.get("inbox") == "1",
         late=text.get("late") == "1",
         stage=text.get("stage", ""),

@@ -91,7 +91,7 @@ class Engine:
         """Take the result of a job; durable when this returns.
 
         A result whose record is lost is kept for the reconciler as long as its row waits for one. Raises
-        MalformedWebhook for what is no JSON object.
+        MalformedWebhook for what is no JSON object, DependencyDown where a later version of ours has the job.
         """
         try:
             await off_the_loop(read_object, body)
@@ -99,13 +99,17 @@ class Engine:
             raise MalformedWebhook from error
         done = await self._deps.store.deliver(job_id, body)
         metrics.RESULTS.labels("webhook", done).inc()
+        if done == "unreadable":
+            raise DependencyDown(retry_after=5)
         if done != "unknown":
             return Delivery(done)
         row = await find_result(job_id)
         if row is None or State(row.state).final:
             return Delivery.DROPPED
         await self._deps.store.keep_for_lost(job_id, body)
-        return Delivery.KEPT
+        # The reconciler may have made the record in between, and then it looks for no result.
+        done = await self._deps.store.deliver(job_id, body)
+        return Delivery.KEPT if done == "unknown" else Delivery(done)
 
     async def view(self, job_id: str) -> View | None:
         """What clients see of a job. Postgres' word on how it ended goes over whatever Valkey says."""

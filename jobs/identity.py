@@ -23,10 +23,14 @@ class WrongValkey(Exception):
     """This Valkey must not be used: it is another deployment's, or would lose what it is given."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, kw_only=True)
 class Identity:
-    """`incarnation` is random and lives as long as the Valkey keeps its data; it is written on every row."""
+    """Whose Valkey it is, and its name: random, on every row, and kept as long as the Valkey keeps its data.
 
+    The name changes under a process only where `recognised` finds another.
+    """
+
+    deployment: str
     incarnation: str
 
 
@@ -41,7 +45,24 @@ async def identify(valkey: Redis, settings: Settings, *, staging: Redis | None =
         raise WrongValkey("REDIS_URL names a Valkey that belongs to another deployment (another DATABASE_URL)")
     await check_durability(valkey, settings, staging=staging)
     await valkey.set(keys.INCARNATION, secrets.token_hex(16), nx=True)
-    return Identity(incarnation=(await valkey.get(keys.INCARNATION) or b"").decode())
+    return Identity(deployment=ours, incarnation=(await valkey.get(keys.INCARNATION) or b"").decode())
+
+
+async def recognised(valkey: Redis, identity: Identity) -> bool:
+    """Whether Valkey goes by the name we know; where it does not, `identity` has its name from now on.
+
+    A Valkey that has lost its memory under us gets its names back: what we told others of it goes on being true. Where
+    somebody who came later was faster, the new name holds for us as well, so that the old one's jobs are taken care of.
+    """
+    with writing():
+        await valkey.set(keys.DEPLOYMENT, identity.deployment, nx=True)
+        await valkey.set(keys.INCARNATION, identity.incarnation, nx=True)
+    found = (await valkey.get(keys.INCARNATION) or b"").decode()
+    if found == identity.incarnation:
+        return True
+    log.warning("valkey_renamed", before=identity.incarnation, now=found)
+    identity.incarnation = found
+    return False
 
 
 async def identified(valkey: Redis, settings: Settings, *, staging: Redis | None = None) -> Identity:

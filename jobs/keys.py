@@ -8,7 +8,8 @@ PREFIX: Final = "yousync:"
 QUEUE: Final = PREFIX + "queue"
 HEALTH: Final = QUEUE + ":health-check"  # arq's name for it; here it says that some worker lives
 WAKE: Final = PREFIX + "wake"
-CHANGED: Final = PREFIX + "changed:"
+MOVED: Final = PREFIX + "moved"  # the channel where every move is hinted at; a message is a job id
+CHANGED: Final = PREFIX + "changed"  # the same for those that show: what clients are told of the job is another
 DEPLOYMENT: Final = PREFIX + "deployment"
 INCARNATION: Final = PREFIX + "incarnation"
 SERVER: Final = PREFIX + "server"  # the run of the Valkey server whose records were last held against their rows
@@ -41,8 +42,3 @@ def audio(job_id: str) -> str:
 def state(name: str) -> str:
     """The ids of all jobs in a state: a sorted set by the time they got there."""
     return f"{PREFIX}state:{name}"
-
-
-def changed(job_id: str) -> str:
-    """The channel where its changes are hinted at; the message is its version."""
-    return CHANGED + job_id

@@ -16,22 +16,28 @@ from jobs.pipeline import CHOICES, MOVES, RESTARTS, Move
 from jobs.presence import WorkerInfo, workers
 from jobs.reconciler import job_of_row
 from jobs.records import Gate, GateEvent, Stats
+from jobs.results import text_of
 from models.analysis_result import AnalysisResult, find_result
 from models.deletion import bury
 from yousync.errors import JobNotFound, OperationRefused
 from yousync.failures import LEARNER_MESSAGES
 from yousync.job import Event, Job, Stage, State, is_job_id
 
+_DELETED: Final = "deleted"  # the code
 _LOST: Final = "its record is lost; the reconciler takes care of it within a minute"
 _LOOK_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class By:
-    """An operator and their reason, kept in the event log."""
+    """An operator and their reason, kept in the event log; what cannot be stored is left out of both."""
 
     who: str
     why: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "who", text_of(self.who))
+        object.__setattr__(self, "why", text_of(self.why))
 
     def event(self, **fields: Any) -> dict[str, Any]:
         """An event of theirs."""
@@ -53,7 +59,10 @@ class Ops:
         ended until the new one has.
         """
         row = await self._row(job_id)
-        job = await self._store.read(job_id)
+        try:
+            job = await self._store.read(job_id)
+        except ValueError:
+            raise OperationRefused("a later version of the service has it in hand") from None
         if job is None and not State(row.state).final:
             raise OperationRefused(_LOST)
         if job is not None and not job.state.final:
@@ -92,20 +101,37 @@ class Ops:
     async def delete(self, job_id: str, *, by: By) -> None:
         """Delete a result for good, and its recording; a job that is running ends. Its tombstone says who and why."""
         row = await self._row(job_id)
-        job = await self._store.read(job_id) or job_of_row(row, self._identity)
+        job = await self._readable(row)
+        await bury(job_id, await self._burial(job, row, by))
+        await self._store.erase(job, code=_DELETED, actor=by.who, cause=by.why)
+
+    async def expire(self, job_id: str, *, by: By) -> bool:
+        """Delete a result that is no longer kept; False when its job goes on."""
+        row = await self._row(job_id)
+        job = await self._readable(row)
+        event = await self._burial(job, row, by)
+        # The record first: from then on nobody lets the job run again. What is left of this when the process dies
+        # is a row that is still too old.
+        if not await self._store.erase(job, code=_DELETED, actor=by.who, cause=by.why, only_ended=True):
+            return False
+        await bury(job_id, event)
+        return True
+
+    async def _burial(self, job: Job, row: AnalysisResult, by: By) -> dict[str, Any]:
+        """What the tombstone says of its deletion."""
         now = await self._store.now()
-        event = Event(
-            version=max(job.version, row.version) + 1,
-            at_ms=round(now.timestamp() * 1000),
-            move=Move.ERASE,
-            source=job.state,
-            target=State.CLEANING,
-            actor=by.who,
-            code="deleted",
-            cause=by.why,
+        return asdict(
+            Event(
+                version=max(job.version, row.version) + 1,
+                at_ms=round(now.timestamp() * 1000),
+                move=Move.ERASE,
+                source=job.state,
+                target=State.CLEANING,
+                actor=by.who,
+                code=_DELETED,
+                cause=by.why,
+            )
         )
-        await bury(job_id, asdict(event))
-        await self._store.erase(job, code=event.code, actor=by.who, cause=by.why)
 
     async def pause(self, stages: Collection[Stage], *, by: By) -> None:
         """Let no job start these stages; those that are at it finish. Uploads go on being accepted."""
@@ -146,6 +172,11 @@ class Ops:
         if row is None:
             raise JobNotFound
         return row
+
+    async def _readable(self, row: AnalysisResult) -> Job:
+        """The job, or what its row tells of it where there is no record or one of a later version."""
+        found = await self._store.read_many([row.job_id])
+        return found.get(row.job_id) or job_of_row(row, self._identity)
 
     async def _with_audio(self, job: Job, stage: Stage) -> Job:
         """The job, its size filled in where only S3 knows it. Raises OperationRefused when the audio is nowhere."""

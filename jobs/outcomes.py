@@ -17,9 +17,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing to do until a result comes, or `seconds` have passed."""
+    """Nothing to do until a result comes, or `seconds` have passed; whether the server `answered` just now."""
 
     seconds: float
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import asyncpg
 import structlog
 
 from jobs.deps import Deps
-from jobs.identity import Identity
+from jobs.identity import Identity, recognised
 from jobs.pipeline import Move
 from models.analysis_result import AnalysisResult, Conclusion, record_conclusion, unfinished_results
-from models.db import credentials
+from models.db import DATABASE_DOWN, credentials
 from yousync import metrics
 from yousync.failures import LEARNER_MESSAGES, StageFailure
 from yousync.job import Job, Kind, State
-from yousync.valkey import PROCESS_ID
+from yousync.tasks import cancel
+from yousync.valkey import PROCESS_ID, VALKEY_DOWN
 
 log = structlog.get_logger(__name__)
 
-EVERY_SECONDS: Final = 60.0
-GRACE_SECONDS: Final = 60.0  # a row this young may simply be ahead of its record's first reader
 _BATCH: Final = 200
 _PRESENCE: Final = 0x594F5359  # "YOSY": first half of the advisory lock that says "we use this Valkey"
 
@@ -46,19 +45,57 @@ async def presence(deps: Deps, identity: Identity) -> AsyncIterator[asyncpg.Conn
         await connection.close(timeout=5)
 
 
+@asynccontextmanager
+async def present(deps: Deps, identity: Identity) -> AsyncIterator[None]:
+    """The same, kept up while inside, for a process that does not reconcile."""
+    keeper = asyncio.create_task(_be_present(deps, identity))
+    try:
+        yield
+    finally:
+        await cancel(keeper)
+
+
+async def _be_present(deps: Deps, identity: Identity) -> None:
+    while True:
+        try:
+            async with presence(deps, identity) as connection:
+                async for _ in _rounds(deps, identity, connection):
+                    pass
+        except DATABASE_DOWN as error:
+            log.warning("not_present", cause=type(error).__name__)
+        except Exception:
+            log.exception("not_present")
+        await asyncio.sleep(1.0)
+
+
+async def _rounds(deps: Deps, identity: Identity, connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A round now and again, for as long as the Valkey we live on is the one that the lock speaks of.
+
+    Raises when the connection has ended, and with it the lock: Postgres was started anew, or a peer forgot it.
+    """
+    while True:
+        await connection.fetchval("SELECT 1", timeout=5)
+        # One that is away may come back as it was: until then its jobs are nobody else's.
+        with suppress(*VALKEY_DOWN):
+            if not await recognised(deps.valkey, identity):
+                return
+        yield
+        await asyncio.sleep(deps.settings.reconcile_seconds)
+
+
 async def reconcile_forever(deps: Deps, identity: Identity) -> None:
-    """Reconcile now and each minute. Ends by raising when Postgres or Valkey is away; the caller starts it anew."""
-    async with presence(deps, identity) as connection:
-        while True:
-            await reconcile(deps, identity, connection)
-            await deps.store.prune()
-            await asyncio.sleep(EVERY_SECONDS)
+    """Reconcile now and again. Ends by raising when Postgres or Valkey is away; the caller starts it anew."""
+    while True:
+        async with presence(deps, identity) as connection:
+            async for _ in _rounds(deps, identity, connection):
+                await reconcile(deps, identity, connection, grace_seconds=deps.settings.reconcile_seconds)
+                await deps.store.prune()
 
 
-async def reconcile(
-    deps: Deps, identity: Identity, connection: asyncpg.Connection, *, grace_seconds: float = GRACE_SECONDS
-) -> int:
+async def reconcile(deps: Deps, identity: Identity, connection: asyncpg.Connection, *, grace_seconds: float) -> int:
     """Take care of every unfinished row whose record is missing; how many those were.
+
+    A row younger than `grace_seconds` may simply be ahead of its record's first reader.
 
     Its audio is in S3: the record is made again and the analysis goes on. It is not: the job ends and the
     learner is asked to record again. A Valkey or S3 that does not answer means unknown, never lost: it raises.
@@ -68,7 +105,7 @@ async def reconcile(
     while rows := await unfinished_results(before=before, after_id=last_id, limit=_BATCH):
         last_id = rows[-1].id
         for row in rows:
-            if await deps.store.read(row.job_id) is None and await _ours(row, identity, connection):
+            if not await deps.store.exists(row.job_id) and await _ours(row, identity, connection):
                 await _resume_or_end(deps, row, identity)
                 found += 1
     return found
@@ -100,7 +137,7 @@ async def _resume_or_end(deps: Deps, row: AnalysisResult, identity: Identity) ->
     code = "audio_lost"
     event = {
         "version": row.version + 1,
-        "at_ms": round(datetime.now(UTC).timestamp() * 1000),
+        "at_ms": round((await deps.store.now()).timestamp() * 1000),
         "move": Move.CONCLUDE.value,
         "source": row.state,
         "target": State.FAILED.value,

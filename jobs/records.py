@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
 from redis.asyncio import Redis
 
 from jobs import keys
@@ -14,6 +15,8 @@ from jobs.script import Script
 from yousync.failpoints import failpoints
 from yousync.job import Event, Job, Stage, State
 from yousync.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 _MANY = 100
 
@@ -74,23 +77,29 @@ class Records:
         return datetime.fromtimestamp(int(seconds) + int(micros) / 1e6, UTC)
 
     async def read(self, job_id: str) -> Job | None:
-        """The record of a job as it stands."""
+        """The record of a job as it stands. Raises ValueError for one of a later version of ours."""
         found: dict[bytes, bytes] = await self._valkey.execute_command(  # type: ignore[no-untyped-call]  # typed as sync in redis-py 5.3
             "HGETALL", keys.job(job_id)
         )
         return job_of(found) if found.get(b"state") else None
 
+    async def exists(self, job_id: str) -> bool:
+        """Whether a job has a record, readable or not."""
+        return bool(await self._valkey.exists(keys.job(job_id)))
+
     async def read_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        """The records that exist of these jobs."""
+        """The records that exist of these jobs, as far as this version of ours can read them."""
         found: dict[str, Job] = {}
         for start in range(0, len(job_ids), _MANY):
             async with self._valkey.pipeline(transaction=False) as pipeline:
                 for job_id in job_ids[start : start + _MANY]:
                     pipeline.hgetall(keys.job(job_id))
-                for fields in await pipeline.execute():
+                for job_id, fields in zip(job_ids[start : start + _MANY], await pipeline.execute(), strict=True):
                     if fields.get(b"state"):
-                        job = job_of(fields)
-                        found[job.id] = job
+                        try:
+                            found[job_id] = job_of(fields)
+                        except (KeyError, ValueError) as error:
+                            log.warning("record_unreadable", job_id=job_id, cause=repr(error))
         return found
 
     async def ids(self, state: State, *, start: int = 0, limit: int = 500, newest: bool = False) -> list[str]:

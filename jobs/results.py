@@ -115,7 +115,7 @@ def _storable(value: Any, depth: int, budget: _Budget) -> Any:
     if depth == 0 or budget.left < 0:
         raise Unreadable("nested too deep or too many values")
     if isinstance(value, str):
-        return _text(value)
+        return text_of(value)
     if isinstance(value, int) and not -_INT64 <= value < _INT64:
         return float(value) if abs(value) < 2**1000 else None
     if isinstance(value, float):
@@ -123,9 +123,10 @@ def _storable(value: Any, depth: int, budget: _Budget) -> Any:
     if isinstance(value, list):
         return [_storable(item, depth - 1, budget) for item in value]
     if isinstance(value, dict):
-        return {_text(key): _storable(item, depth - 1, budget) for key, item in value.items()}
+        return {text_of(key): _storable(item, depth - 1, budget) for key, item in value.items()}
     return value
 
 
-def _text(value: str) -> str:
+def text_of(value: str) -> str:
+    """`value` as Postgres takes it: without NUL characters and lone surrogates."""
     return value.replace("\x00", "").encode("utf-8", "replace").decode()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ from jobs.identity import Identity
 from jobs.ops import By, Ops
 from jobs.reconciler import job_of_row
 from models.analysis_result import any_jobs, known_jobs
+from models.db import now as database_now
 from models.deletion import drop_histories, drop_tombstones, expired, uncleaned
 from yousync.errors import JobNotFound
 from yousync.job import State, is_job_id
@@ -42,24 +44,18 @@ async def retain(deps: Deps, identity: Identity) -> int:
     """One round: expired results become tombstones whose audio is cleaned; how many things were removed."""
     settings = deps.settings
     ops = Ops(deps, identity)
-    now = datetime.now(UTC)
+    now = await database_now()
     days = {
         State.COMPLETED: settings.retain_completed_days,
         State.FAILED: settings.retain_failed_days,
         State.PARKED: settings.retain_parked_days,
         State.CANCELLED: settings.retain_cancelled_days,
     }
-    ended = await expired(days=days, anonymous_hours=settings.anonymous_result_hours, limit=_BATCH)
+    ended = await expired(now=now, days=days, anonymous_hours=settings.anonymous_result_hours, limit=_BATCH)
     removed = 0
-    live = await deps.store.read_many(ended)
     for job_id in ended:
-        if job_id in live and not live[job_id].state.final:
-            continue  # an operator lets it run again
-        try:
-            await ops.delete(job_id, by=_BY)
-        except JobNotFound:
-            continue  # somebody else was quicker
-        removed += 1
+        with suppress(JobNotFound):  # somebody else was quicker
+            removed += await ops.expire(job_id, by=_BY)
     for row in await uncleaned(before=now - _CLEANING_GRACE, limit=_BATCH):
         await deps.store.erase(job_of_row(row, identity), code="deleted", actor=_BY.who)
         removed += 1
@@ -81,14 +77,14 @@ async def remove_orphans(deps: Deps, *, older_than: timedelta = _ORPHAN_AGE) -> 
     if not await any_jobs():
         return 0  # a database about to be restored looks like this, and then all audio like nobody's
     removed = 0
+    before = await deps.store.now() - older_than
     async for page in deps.storage.pages(("audio/", "user_audio/")):
-        before = datetime.now(UTC) - older_than
         named = {_job_id(key): key for key, modified in page if modified < before and _job_id(key)}
         gone = named.keys() - await known_jobs(list(named))
-        gone -= (await deps.store.read_many(list(gone))).keys()
         for job_id in gone:
-            await deps.storage.delete(named[job_id])
-            removed += 1
+            if not await deps.store.exists(job_id):
+                await deps.storage.delete(named[job_id])
+                removed += 1
     if removed:
         log.info("orphans_removed", objects=removed)
     return removed

@@ -15,7 +15,7 @@ from redis.exceptions import NoScriptError
 
 from jobs import keys
 from yousync.failpoints import failpoint
-from yousync.job import PROGRESS, STAGE_OF, Stage
+from yousync.job import MESSAGES, PROGRESS, STAGE_OF, Stage, State
 from yousync.settings import Settings
 from yousync.valkey import PROCESS_ID, writing
 
@@ -42,6 +42,7 @@ class Script:
             "dispatch_ms": round(DISPATCH_LEASES * settings.lease_seconds * 1000),
             "progress": PROGRESS,
             "stages": STAGE_OF,
+            "faces": {state: f"{PROGRESS[state]} {MESSAGES[state]}" for state in State},
             "names": list(Stage),
             "in_flight_limit": settings.analysis_max_in_flight,
         }

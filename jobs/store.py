@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
 from redis.asyncio import Redis
 
 from jobs import keys
@@ -17,9 +18,11 @@ from jobs.script import checked
 from yousync.errors import StagingFull, TooManyJobs
 from yousync.failpoints import failpoints
 from yousync.failures import LEARNER_MESSAGES
-from yousync.job import Job, State
+from yousync.job import FINAL_STATES, Job, State
 from yousync.settings import Settings
 from yousync.valkey import ValkeyUnwritable, writing
+
+log = structlog.get_logger(__name__)
 
 DEAD: Final = frozenset({State.FAILED, State.PARKED, State.CANCELLED, State.CLEANING})
 """States whose upload may be sent again and becomes a new job."""
@@ -145,17 +148,40 @@ class Store(Records):
     async def claim(self, job_id: str, version: int) -> Job | None:
         """Take the lease of the job dispatched as `version` and start its next stage.
 
-        None when there is nothing to do: it moved on, ended, or stands in line before its stage.
+        None when there is nothing to do: it moved on, ended, stands in line before its stage, or is one that only a
+        later version of ours can read: that is put back.
         """
+        claim = secrets.token_hex(8)
         reply = await self._run(
             "claim",
             id=job_id,
             version=version,
-            claim=secrets.token_hex(8),
+            claim=claim,
             audio_key=keys.audio(job_id) if self._same else None,
             **self._leasing,
         )
-        return job_of_reply(reply[1]) if reply[0] == b"claimed" else None
+        if reply[0] != b"claimed":
+            return None
+        try:
+            return job_of_reply(reply[1])
+        except (KeyError, ValueError) as error:
+            log.warning("record_unreadable", job_id=job_id, cause=repr(error))
+            await self._put_back(job_id, claim)
+            return None
+
+    async def _put_back(self, job_id: str, claim: str) -> None:
+        await self._run(
+            "move",
+            id=job_id,
+            claim=claim,
+            op=secrets.token_hex(8),
+            move=Move.RELEASE,
+            targets=MOVES[Move.RELEASE],
+            fields={},
+            stamps=[],
+            due_ms=self._lease_ms,
+            event={},
+        )
 
     async def hand_over(self, job: Job) -> None:
         """Hand a job nobody holds to a worker at once, unless it has moved on since."""
@@ -269,7 +295,7 @@ class Store(Records):
         """A result from outside, durable when this returns.
 
         Returns delivered, kept (it came before we asked), late (after the end: for an operator to accept),
-        duplicate, or unknown (no record).
+        duplicate, unknown (no record), or unreadable (a record that only a later version of ours understands).
         """
         reply = await self._run(
             "deliver",
@@ -281,13 +307,16 @@ class Store(Records):
         )
         return bytes(reply[0]).decode()
 
-    async def erase(self, job: Job, *, code: str, actor: str | None = None, cause: str = "") -> None:
+    async def erase(
+        self, job: Job, *, code: str, actor: str | None = None, cause: str = "", only_ended: bool = False
+    ) -> bool:
         """Have a deleted recording's audio removed, whatever its job is doing; a record that is gone is made anew.
 
-        Whoever holds the claim loses it; one that may be writing to S3 at this moment is waited for.
+        Whoever holds the claim loses it; one that may be writing to S3 at this moment is waited for. With
+        `only_ended` a job that is under way is left alone: then False.
         """
         grace = self._settings.lease_seconds + self._settings.upload_timeout_seconds
-        await self._run(
+        reply = await self._run(
             "erase",
             id=job.id,
             fields=fields_of(job),
@@ -296,10 +325,14 @@ class Store(Records):
             grace_ms=round(grace * 1000),
             message=LEARNER_MESSAGES.get(code, ""),
             audio_key=keys.audio(job.id) if self._same else None,
+            sources=dict.fromkeys(FINAL_STATES, True) if only_ended else None,
             event={"code": code, "cause": cause} | ({"actor": actor} if actor else {}),
         )
+        if reply[0] == b"refused":
+            return False
         if not self._same:
             await self.unstage(job.id)
+        return True
 
     async def forget(self, job: Job) -> None:
         """Remove the record of a job of which nothing else is left. Raises Fenced.
@@ -324,7 +357,7 @@ class Store(Records):
 
     async def hint(self, job_id: str) -> None:
         """Tell whoever watches a job that there is something new to read about it."""
-        await self._valkey.publish(keys.changed(job_id), b"0")
+        await self._valkey.publish(keys.CHANGED, job_id)
 
     async def probe(self) -> None:
         """Write something, to see whether Valkey takes it."""

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from jobs import keys
 from jobs.changes import open_changes
 from jobs.deps import Deps
 from jobs.detail import timeline
@@ -109,12 +110,19 @@ class _Hints:
 async def _hints(settings: Settings, job_id: str | None) -> AsyncIterator[_Hints]:
     """Hints about one job, the first at once, or about all."""
     hints = _Hints()
-    async with open_changes(settings, everything=job_id is None) as changes:
-        listening = asyncio.create_task(changes.listen(hints.add))
+
+    def hint(changed: str) -> None:
+        if job_id in {None, changed}:
+            hints.add(changed)
+
+    def missed() -> None:
+        if job_id is not None:
+            hints.add(job_id)
+
+    async with open_changes(settings, keys.MOVED) as changes:
+        listening = asyncio.create_task(changes.listen(hint, missed))
         try:
-            if job_id is not None:
-                await changes.follow(job_id)
-                hints.add(job_id)
+            missed()
             yield hints
         finally:
             await cancel(listening)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -13,7 +14,6 @@ import uvloop
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 from arq.worker import Worker, func
-from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 from typing_extensions import override
@@ -29,11 +29,11 @@ from jobs.reconciler import reconcile_forever
 from jobs.retention import retain_forever
 from jobs.script import ACTOR, dumps, loads
 from models.db import DATABASE_DOWN
-from yousync import logs
+from yousync import logs, memory
 from yousync.exposition import exposed
 from yousync.settings import Settings
 from yousync.tasks import cancel
-from yousync.valkey import PROCESS_ID, VALKEY_DOWN, connect
+from yousync.valkey import PROCESS_ID, VALKEY_DOWN, connect, pool_of
 
 log = structlog.get_logger(__name__)
 
@@ -74,11 +74,12 @@ class WokenWorker(Worker):
         )
         self.in_progress_timeout_s = _LOCK_SECONDS
         self._woken = asyncio.Event()
+        self._left = False  # the last look into the queue found more than there were free slots
         self._over = False
 
     @override
     async def main(self) -> None:
-        """Poll when woken, when a slot gets free, and every other second."""
+        """Poll when woken, when a slot gets free that was waited for, and every other second."""
         url = self.ctx["deps"].settings.redis_url.get_secret_value()
         async with connect(url, connections=2, patient=True) as listener:
             pubsub = listener.pubsub(ignore_subscribe_messages=True)
@@ -87,6 +88,7 @@ class WokenWorker(Worker):
             try:
                 while not (ears.done() or self._over):
                     self._woken.clear()
+                    self._left = self.job_counter >= self.max_jobs  # then it does not even look
                     await self._poll_iteration()
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_POLL_SECONDS):
@@ -113,6 +115,7 @@ class WokenWorker(Worker):
                     await self.pool.delete(in_progress_key_prefix + name)
                 elif taken:
                     await self._start(name, int(place))
+        self._left = bool(waiting) or len(job_ids) >= self.queue_read_limit
 
     async def _start(self, name: str, place: int) -> None:
         """One of arq's runs, with arq's own counting of slots."""
@@ -124,7 +127,8 @@ class WokenWorker(Worker):
 
     def _free(self, _: asyncio.Task[None]) -> None:
         self._release_sem_dec_counter_on_complete()
-        self._woken.set()  # not before: whoever polls looks at the counter first
+        if self._left:
+            self._woken.set()  # not before: whoever polls looks at the counter first
 
     @override
     async def record_health(self) -> None:
@@ -238,7 +242,7 @@ class _Supervisor:
 
 @asynccontextmanager
 async def _arq_pool(settings: Settings) -> AsyncIterator[ArqRedis]:
-    pool = BlockingConnectionPool.from_url(
+    pool = pool_of(
         settings.redis_url.get_secret_value(),
         max_connections=settings.worker_slots + 4,
         timeout=5,
@@ -285,6 +289,7 @@ async def main(settings: Settings) -> None:
         identity = await _unless(stop, identified(deps.valkey, settings, staging=deps.staging))
         if identity is not None:
             await stack.enter_async_context(working(deps, identity))
+            memory.settle()
             log.info("worker_ready", slots=settings.worker_slots)
             await stop.wait()
         log.info("worker_stops")
@@ -305,4 +310,5 @@ async def _unless(stop: asyncio.Event, wanted: Coroutine[Any, Any, Identity]) ->
 def run(settings: Settings) -> None:
     """The `yousync worker` command. Raises WrongValkey."""
     logs.configure(settings.log_level, settings.log_format, settings.log_file)
+    os.nice(settings.worker_nice)
     uvloop.run(main(settings))

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -18,7 +19,7 @@ from asyncpg.connection import LoggedQuery
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connection
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import DBConnectionError, TransactionManagementError
 
 from models import MODULES
 from yousync.metrics import DATABASE_CONNECTIONS, DATABASE_LIMIT, QUERY_SECONDS
@@ -33,10 +34,12 @@ DATABASE_DOWN = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, or a primary about to hand over
+    TransactionManagementError,  # Tortoise's name for it
     asyncpg.InternalClientError,  # a pooled connection whose server died in the middle of its last words
     OSError,
 )
-"""What a query raises when Postgres is away, restarting, out of connections or too slow to answer."""
+"""What a query raises when Postgres is away, restarting, read-only, out of connections or too slow to answer."""
 
 _UPGRADE_LOCK = 0x594F5553  # "YOUS": one migrating process at a time per database
 
@@ -108,6 +111,13 @@ def __getattr__(name: str) -> dict[str, Any]:
 def connection() -> BaseDBAsyncClient:
     """The pool the queries run on."""
     return get_connection("default")
+
+
+async def now() -> datetime:
+    """The time by which rows are counted: Postgres' own, whatever this host's clock says."""
+    [row] = await connection().execute_query_dict("SELECT now() AS now")
+    found: datetime = row["now"]
+    return found
 
 
 @asynccontextmanager

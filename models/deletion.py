@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -55,9 +55,8 @@ async def drop_histories(*, before: datetime, limit: int) -> int:
     return await AnalysisResult.filter(job_id__in=old).update(history=None) if old else 0
 
 
-async def expired(*, days: Mapping[State, float], anonymous_hours: float, limit: int) -> list[str]:
+async def expired(*, now: datetime, days: Mapping[State, float], anonymous_hours: float, limit: int) -> list[str]:
     """Job ids of results that are no longer kept: by how they ended (0: for ever), or because they are nobody's."""
-    now = datetime.now(UTC)
     found: list[str] = []
     for state, kept in days.items():
         if kept:

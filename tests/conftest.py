@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import asyncpg
 import pytest_asyncio
 from redis.asyncio import Redis
 
 from models import db
+from tests.faults.chance import SEED
+from tests.processes import running
 from yousync.local.port import free_port
 from yousync.local.postgres import Postgres
 from yousync.local.program import Analyzer, Standin
 from yousync.local.stack import Stack, throwaway_folder
+from yousync.local.valkey import Valkey
 from yousync.settings import Settings
 
 # Tests use their own stack, whatever the shell that runs them is set up for.
@@ -21,6 +25,11 @@ for _name in [*(field.upper() for field in Settings.model_fields), "YOUSYNC_DATA
     os.environ.pop(_name, None)
 
 TEMPLATE = "template_yousync"
+
+
+def pytest_report_header() -> str:
+    """What draws the same samples again."""
+    return f"FAULTS_SEED={SEED}"
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -94,6 +103,14 @@ async def empty_valkey(settings: Settings) -> None:
     client = Redis.from_url(settings.redis_url.get_secret_value())
     await client.flushall()
     await client.aclose()
+
+
+@pytest_asyncio.fixture
+async def another_valkey(tmp_path: Path) -> AsyncIterator[Valkey]:
+    """A second server beside the stack's, empty."""
+    valkey = Valkey(tmp_path / "valkey", logs=tmp_path, port=free_port(), password="of-its-own")
+    async with running(valkey):
+        yield valkey
 
 
 def settings_for(stack: Stack, **changes: object) -> Settings:

@@ -122,6 +122,12 @@ def thaw(part: Part) -> None:
     _signal(part, signal.SIGCONT)
 
 
+def frozen(part: Part) -> bool:
+    """Whether it stands still, by our hand or at a failpoint."""
+    status = Path(f"/proc/{part.process.pid}/status").read_text()
+    return "\nState:\tT" in status
+
+
 def _signal(part: Part, number: signal.Signals) -> None:
     assert part.process.pid is not None
     os.killpg(part.process.pid, number)

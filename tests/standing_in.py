@@ -43,6 +43,10 @@ class Control:
         """The ledger's lines about requests for this job."""
         return await self._lines("request", job_id)
 
+    async def runs(self, job_id: str) -> int:
+        """How many analyses of this job were begun: a request with a key that is known begins none."""
+        return len(await self._lines("run", job_id))
+
     async def webhooks(self, job_id: str) -> list[dict[str, Any]]:
         """The ledger's lines about attempts to tell the result: how each was answered, and since when it was there."""
         return await self._lines("webhook", job_id)

@@ -7,7 +7,7 @@ from typing import Any, Union, get_args, get_origin
 
 from aiohttp import web
 
-from web.replies import Reply, json_response
+from web.replies import Reply, Streamed, json_response
 
 
 def reply_type(annotation: Any) -> Any:
@@ -20,7 +20,7 @@ def reply_type(annotation: Any) -> Any:
         return reply_type(get_args(annotation)[0])
     if annotation is None or annotation is type(None):
         return None
-    if isinstance(annotation, type) and issubclass(annotation, web.StreamResponse):
+    if isinstance(annotation, type) and issubclass(annotation, web.StreamResponse | Streamed):
         return None
     return annotation
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 
 from web.answers import reply_type, respond
 from web.inputs import bind, file_field
-from web.replies import Reply
+from web.replies import Reply, Streamed
 from yousync.errors import (
     AdminOnly,
     FileTooLarge,
@@ -96,7 +96,10 @@ class Endpoint:
         arguments = await self._caller(request)
         async with bind(request, self.inputs, self.raises) as values:
             result = await self.handler(request, **arguments, **values)
-            return respond(result, self.status)
+            if not isinstance(result, Streamed):
+                return respond(result, self.status)
+        del arguments, values
+        return await result.run(request)
 
     async def _caller(self, request: web.Request) -> dict[str, Any]:
         if self.auth == "none":
@@ -131,7 +134,7 @@ class Contract:
         """Declare a handler. `path` has neither the /api prefix nor, as a rule, a trailing slash.
 
         `raises` lists what the handler itself raises; the errors of auth and validation add themselves.
-        `events` documents a text/event-stream: such a handler returns a response it has prepared.
+        `events` documents a text/event-stream: such a handler returns a Streamed.
         `name` is the operationId, the function's name unless given.
         """
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -131,8 +131,8 @@ class Hub:
         """How many streams are open in this process."""
         return sum(len(topic.watchers) for topic in self._topics.values())
 
-    @asynccontextmanager
-    async def watch(self, job_id: str) -> AsyncIterator[Watcher]:
+    @contextmanager
+    def watch(self, job_id: str) -> Iterator[Watcher]:
         """A watcher that is offered the job's present state first and then every change."""
         watcher = Watcher()
         topic = self._topics.get(job_id)
@@ -140,21 +140,20 @@ class Hub:
         if topic is None:
             topic = self._topics[job_id] = _Topic()
         topic.watchers.add(watcher)
+        STREAMS_OPEN.inc()
         try:
             if self.closed:
                 watcher.close()
             elif first:
-                if not await self._changes.follow(job_id):
-                    self._hint(job_id)  # else its confirmation was one
+                self._hint(job_id)
             elif topic.frame is not None:
                 watcher.offer(topic.frame)
-            with STREAMS_OPEN.track_inprogress():
-                yield watcher
+            yield watcher
         finally:
+            STREAMS_OPEN.dec()
             topic.watchers.discard(watcher)
             if not topic.watchers and self._topics.get(job_id) is topic:
                 del self._topics[job_id]
-                await self._changes.unfollow(job_id)
 
     def close(self) -> None:
         """End every stream, now and from now on; browsers come back to another process."""
@@ -167,6 +166,11 @@ class Hub:
         if job_id in self._topics:
             self._stale[job_id] = None
             self._woken.set()
+
+    def _missed(self) -> None:
+        """Hints may have been lost: whatever is watched is stale."""
+        self._stale |= dict.fromkeys(self._topics)
+        self._woken.set()
 
     async def read_forever(self) -> None:
         """Read what is stale until cancelled: any number of hints during a read lead to one more."""
@@ -191,6 +195,9 @@ class Hub:
         except VALKEY_DOWN as error:
             log.warning("streams_read_failed", streams=len(topics), cause=type(error).__name__)
             return topics.keys()
+        except Exception:  # whatever it is, the next time may go well, and nobody else would notice
+            log.exception("streams_read_failed", streams=len(topics))
+            return topics.keys()
         for job_id, topic in topics.items():
             if job_id in views.known:
                 topic.tell(frame_of(views.known[job_id]))
@@ -209,7 +216,7 @@ class Hub:
 
     async def listen(self) -> None:
         """Listen for hints until cancelled."""
-        await self._changes.listen(self._hint)
+        await self._changes.listen(self._hint, self._missed)
 
 
 @asynccontextmanager

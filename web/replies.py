@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +20,16 @@ class Reply(Generic[T]):
     body: T
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A reply that lasts: `run` prepares it, sends all of it and returns it.
+
+    It is called when nothing of the request's input is held any more, so that ten thousand of them stay small.
+    """
+
+    run: Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def _plain(value: Any) -> Any:

@@ -12,10 +12,13 @@ from jobs.deps import Deps, open_deps
 from jobs.engine import Engine
 from jobs.identity import identified
 from jobs.ops import Ops
+from jobs.reconciler import present
 from jobs.worker import working
 from web.catalogue import Sentences
 from web.hub import Hub, running_hub
+from web.streams import KeepAlive, keeping_alive
 from web.uploads import UploadBudget
+from yousync import memory
 from yousync.audio import Prober
 from yousync.settings import Settings
 
@@ -24,6 +27,7 @@ DEPS: web.AppKey[Deps] = web.AppKey("deps", Deps)
 ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 OPS: web.AppKey[Ops] = web.AppKey("ops", Ops)
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
+KEEP_ALIVE: web.AppKey[KeepAlive] = web.AppKey("keep_alive", KeepAlive)
 PROBER: web.AppKey[Prober] = web.AppKey("prober", Prober)
 SENTENCES: web.AppKey[Sentences] = web.AppKey("sentences", Sentences)
 BUDGET: web.AppKey[UploadBudget] = web.AppKey("budget", UploadBudget)
@@ -43,11 +47,12 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             app[ENGINE] = engine
             app[OPS] = Ops(deps, identity)
             app[HUB] = await stack.enter_async_context(running_hub(engine, changes))
+            app[KEEP_ALIVE] = await stack.enter_async_context(keeping_alive(settings.sse_keepalive_seconds))
             app[PROBER] = await stack.enter_async_context(Prober.open(max_seconds=settings.max_audio_seconds))
             app[SENTENCES] = Sentences()
             app[BUDGET] = UploadBudget(settings.uploads_in_flight_bytes)
-            if with_worker:
-                await stack.enter_async_context(working(deps, identity))
+            await stack.enter_async_context(working(deps, identity) if with_worker else present(deps, identity))
+            memory.settle()
             yield
 
     return opened

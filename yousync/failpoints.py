@@ -1,10 +1,11 @@
-"""Places where a test may end this process: before and after everything that has an effect outside it.
+"""Places where a test may end or freeze this process: before and after everything that has an effect outside it.
 
 Nothing happens unless YOUSYNC_FAILPOINTS is set when this module is imported; one or more of these, with commas:
 
     record:FILE     append the name of every point that is passed, a line each
     kill:NAME:N     SIGKILL this process at the N-th passing of NAME
     kill-hit:K      SIGKILL this process at the K-th passing of any point
+    stop:NAME:N     SIGSTOP this process at the N-th passing of NAME
 """
 
 from __future__ import annotations
@@ -26,28 +27,30 @@ class Failpoints:
     def __init__(self, text: str) -> None:
         self._passed: Counter[str] = Counter()
         self._file: int | None = None
-        self._kill: dict[str, int] = {}
+        self._signals: dict[tuple[str, int], signal.Signals] = {}
         self._kill_hit: int | None = None
         for order in text.split(","):
             what, _, value = order.partition(":")
             match what:
                 case "record":
                     self._file = os.open(value, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-                case "kill":
+                case "kill" | "stop":
                     name, _, number = value.rpartition(":")
-                    self._kill[name] = int(number)
+                    self._signals[name, int(number)] = signal.SIGKILL if what == "kill" else signal.SIGSTOP
                 case "kill-hit":
                     self._kill_hit = int(value)
                 case _:
-                    raise ValueError(f"YOUSYNC_FAILPOINTS: {what!r} is none of record, kill, kill-hit")
+                    raise ValueError(f"YOUSYNC_FAILPOINTS: {what!r} is none of record, kill, kill-hit, stop")
 
     def passed(self, name: str) -> None:
         """Count this passing, and do what was asked for; may not return."""
         self._passed[name] += 1
         if self._file is not None:
             os.write(self._file, f"{name}\n".encode())
-        if self._kill.get(name) == self._passed[name] or self._kill_hit == self._passed.total():
+        if self._kill_hit == self._passed.total():
             os.kill(os.getpid(), signal.SIGKILL)
+        if wanted := self._signals.get((name, self._passed[name])):
+            os.kill(os.getpid(), wanted)
 
 
 _ASKED = os.environ.get("YOUSYNC_FAILPOINTS")
@@ -55,7 +58,7 @@ _ACTIVE = Failpoints(_ASKED) if _ASKED else None
 
 
 def failpoint(name: str) -> None:
-    """A place where this process may end; `name` reads noun.verb.moment and is stable."""
+    """A place where this process may end or freeze; `name` reads noun.verb.moment and is stable."""
     if _ACTIVE is not None:
         _ACTIVE.passed(name)
 

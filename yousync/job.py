@@ -108,6 +108,7 @@ class Job:
     lapses: int = 0  # leases in a row that ran out: a worker died, or a job kills workers
     asks: int = 0  # requests that may have reached the analysis server in this run
     asked_ms: int = 0  # when the last of them was begun, 0 when none is open
+    began_ms: int = 0  # when this run began
     inbox: bool = False  # a webhook body is stored
     late: bool = False  # another result came after the end; an operator may accept it
     outcome: State | None = None  # decided, and on its way to Postgres
@@ -175,10 +176,10 @@ PROGRESS: dict[State, int] = {
 MESSAGES: dict[State, str] = {
     State.ACCEPTED: "오디오 업로드를 시작했습니다",
     State.UPLOADING: "오디오를 저장하고 있습니다",
-    State.UPLOADED: "오디오를 저장했습니다",
+    State.UPLOADED: "오디오를 저장하고 있습니다",
     State.SUBMITTING: "분석을 요청하고 있습니다",
     State.WAITING: "분석 결과를 기다리고 있습니다",
-    State.RECEIVED: "분석 결과를 받았습니다",
+    State.RECEIVED: "분석 결과를 저장하고 있습니다",
     State.PERSISTING: "분석 결과를 저장하고 있습니다",
     State.COMPLETED: "분석이 완료되었습니다",
     State.FAILED: "분석에 실패했습니다",

@@ -65,7 +65,9 @@ class Settings(BaseSettings):
 
     # --- the engine --------------------------------------------------------------------------------
     worker_slots: int = Field(50, gt=0)
+    worker_nice: int = Field(10, ge=0, le=19)
     lease_seconds: float = Field(15.0, gt=0)
+    reconcile_seconds: float = Field(60.0, gt=0)
     upload_tries: int = Field(5, gt=0)
     upload_timeout_seconds: float = Field(30.0, gt=0)
     submit_tries: int = Field(5, gt=0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
@@ -42,6 +44,35 @@ def writing() -> Iterator[None]:
         raise
 
 
+class _LookedAt:
+    """Before each command the pool asks whether something unread lies on the connection, or whether it has ended.
+
+    redis-py finds out by reading with no time to wait, which costs as much as a small command. Nothing of ours
+    leaves a reply unread (a command given up closes its connection), so it is enough to see that it has not ended.
+    """
+
+    _reader: asyncio.StreamReader | None
+
+    async def can_read_destructive(self) -> bool:
+        """Whether the connection is of no use any more."""
+        return self._reader is None or self._reader.at_eof()
+
+
+class _Connection(_LookedAt, Connection):
+    """To `redis://`."""
+
+
+class _SSLConnection(_LookedAt, SSLConnection):
+    """To `rediss://`."""
+
+
+def pool_of(url: str, **options: Any) -> BlockingConnectionPool:
+    """A pool for this URL; `options` are redis-py's."""
+    pool = BlockingConnectionPool.from_url(url, **options)
+    pool.connection_class = _SSLConnection if issubclass(pool.connection_class, SSLConnection) else _Connection
+    return pool
+
+
 @asynccontextmanager
 async def connect(url: str, *, connections: int = 64, patient: bool = False) -> AsyncIterator[Redis]:
     """A client whose commands answer or raise one of VALKEY_DOWN within seconds.
@@ -50,7 +81,7 @@ async def connect(url: str, *, connections: int = 64, patient: bool = False) -> 
     `patient` is for subscribers: it lifts the read limit, as they wait by nature, and leaves it to them what
     to do about a broken connection.
     """
-    pool = BlockingConnectionPool.from_url(
+    pool = pool_of(
         url,
         max_connections=connections,
         timeout=5,

@@ -48,6 +48,11 @@ local function log(id, version, move, source, target, event)
     'attempt', int(event.attempt or 0), 'code', event.code or '', 'cause', event.cause or '')
 end
 
+local function tell(id, shows)
+  redis.call('PUBLISH', P .. 'moved', id)
+  if shows then redis.call('PUBLISH', P .. 'changed', id) end
+end
+
 local function index(id, source, target)
   if source == target then return end
   if source then redis.call('ZREM', state_key(source), id) end

@@ -25,6 +25,12 @@ local function in_flight()
   return redis.call('ZCARD', state_key('submitting')) + redis.call('ZCARD', state_key('waiting'))
 end
 
+-- Who is out at the analysis server already stands before all who need room there, or they would wait for each other.
+local OUT = 1e12
+local function standing(state, place)
+  return IN_FLIGHT[state] and place - OUT or place
+end
+
 -- How many more jobs a stage takes now: nil when it is shut, and whether that one would be a trial.
 local function room(stage)
   if redis.call('EXISTS', paused_key(stage)) == 1 then return nil, false end
@@ -46,12 +52,12 @@ local function nudge(stage)
   if not free then return end
   for _, id in ipairs(redis.call('ZRANGE', line, 0, 99)) do
     local record = redis.call('HMGET', job_key(id), 'state', 'version')
-    if not record[1] or a.stages[record[1]] ~= stage then
+    if not record[1] or (a.progress[record[1]] and a.stages[record[1]] ~= stage) then
       redis.call('ZREM', line, id)
-    else
+    elseif a.progress[record[1]] then -- the states of later versions are theirs to know
       local takes = 1
       if IN_FLIGHT[record[1]] and not trial then takes = 0 end
-      if takes > free then return end
+      if takes > 0 and takes > free then return end
       if not redis.call('ZSCORE', DUE, id) then dispatch(id, tonumber(record[2])) end
       free = free - takes
     end
@@ -65,8 +71,12 @@ local function admitted(id, state, stage, place, answered)
   if free and IN_FLIGHT[state] and not trial then free = math.huge end
   if free == math.huge then return true, false end
   local line = line_key(stage)
-  redis.call('ZADD', line, 'NX', place, id)
-  if free and redis.call('ZRANK', line, id) < free then return true, trial end
+  redis.call('ZADD', line, 'NX', standing(state, place), id)
+  if free then
+    local before = redis.call('ZRANK', line, id)
+    if not trial then before = before - redis.call('ZCOUNT', line, '-inf', '(0') end -- those that are out
+    if before < free then return true, trial end
+  end
   redis.call('ZREM', DUE, id)
   return false, false
 end

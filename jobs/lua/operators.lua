@@ -69,6 +69,7 @@ function commands.erase()
   local record = redis.call('HMGET', job_key(id), 'state', 'claim', 'owner', 'dedupe')
   local source = record[1]
   if source == 'cleaning' then return { 'moved' } end
+  if source and a.sources and not a.sources[source] then return { 'refused', source } end
   if not source then
     redis.call('DEL', events_key(id)) -- numbered by the record that is gone
     redis.call('HSET', job_key(id), 'version', int(a.version))
@@ -110,6 +111,6 @@ function commands.forget()
   else
     redis.call('DEL', job_key(id), events_key(id))
   end
-  redis.call('PUBLISH', P .. 'changed:' .. id, '0')
+  tell(id, true)
   return { 'gone' }
 end

@@ -18,7 +18,7 @@ local function step(id, source, target, move, fields, event)
   leave_line(id, source)
   if fields.claim or a.stages[source] ~= a.stages[target] then untried(a.stages[source], id) end
   log(id, version, move, source, target, event)
-  redis.call('PUBLISH', P .. 'changed:' .. id, int(version))
+  tell(id, fields.message or a.faces[source] ~= a.faces[target])
   if IN_FLIGHT[source] and not IN_FLIGHT[target] then nudge('submit') end
   return version
 end
@@ -26,6 +26,7 @@ end
 -- What a new run starts with; nothing of an earlier one counts any more.
 local function afresh(fields, run)
   fields.run = int(run)
+  fields.began_ms = int(now)
   for _, name in ipairs({ 'tries', 'holds', 'lapses', 'asks', 'asked_ms' }) do fields[name] = '0' end
   for _, name in ipairs({ 'claim', 'outcome', 'code', 'message', 'stage' }) do fields[name] = '' end
   return fields
@@ -57,6 +58,10 @@ end
 -- The blob is staged already (with a TTL); what follows makes it a job. Nothing is written when refused.
 function commands.accept()
   local id, fields = a.id, a.fields
+  if redis.call('EXISTS', job_key(id)) == 1 then -- sent twice, and its audio staged twice
+    if a.audio_key and redis.call('HEXISTS', STAGED, id) == 1 then redis.call('PEXPIRE', a.audio_key, a.audio_ms) end
+    return { 'known', id }
+  end
   local known = redis.call('GET', P .. 'dedupe:' .. fields.dedupe)
   if known then
     local state = redis.call('HGET', job_key(known), 'state')
@@ -71,6 +76,7 @@ function commands.accept()
   redis.call('SADD', owner_key(fields.owner), id)
   if redis.call('HSET', STAGED, id, fields.size) == 1 then redis.call('INCRBY', STAGED_BYTES, fields.size) end
   fields.created_ms = int(now)
+  fields.began_ms = int(now)
   fields.place = take_place(fields.owner)
   local version = step(id, false, a.target, a.move, fields, {})
   dispatch(id, version)
@@ -88,6 +94,7 @@ function commands.adopt()
   redis.call('DEL', events_key(id)) -- numbered by the record that is gone
   redis.call('SADD', owner_key(fields.owner), id)
   redis.call('HSET', job_key(id), 'version', int(a.version))
+  fields.began_ms = int(now)
   fields.place = take_place(fields.owner)
   local version = step(id, false, a.target, a.move, fields, {})
   dispatch(id, version)
@@ -142,7 +149,12 @@ end
 function commands.move()
   local id = a.id
   local record = redis.call('HMGET', job_key(id), 'state', 'claim', 'op')
-  if record[3] == a.op then return { 'moved', redis.call('HGETALL', job_key(id)) } end
+  if record[3] == a.op then
+    -- Made before; since then somebody else may have come.
+    local ours = a.keep_claim and a.claim or a.next_claim
+    if record[2] ~= ours and (a.keep_claim or record[2] ~= '') then return { 'fenced' } end
+    return { 'moved', redis.call('HGETALL', job_key(id)) }
+  end
   if not record[1] or record[2] ~= a.claim then return { 'fenced' } end
   local source = record[1]
   local target = a.targets[source]
@@ -221,6 +233,7 @@ function commands.deliver()
   local record = redis.call('HMGET', job_key(id), 'state', 'inbox', 'run', 'owner', 'outcome', 'claim')
   local source = record[1]
   if not source then return { 'unknown' } end
+  if not a.progress[source] then return { 'unreadable' } end -- a later version of ours knows what to do
   local early = a.keeps[source]
   local target = early or a.targets[source]
   -- Parked, or about to be: the row may say so already, so the job goes on as a new run.
@@ -247,6 +260,7 @@ function commands.deliver()
   local fields = { inbox = '1', claim = '', tries = '0', holds = '0', code = '', message = '', stage = '' }
   if revived then
     fields.run = int(tonumber(record[3]) + 1)
+    fields.began_ms = int(now)
     fields.outcome = ''
     revive(id, record[4])
   end

@@ -10,10 +10,10 @@ from tortoise.exceptions import IntegrityError
 from jobs.deps import Deps
 from jobs.outcomes import Concluded, Deleted
 from jobs.pipeline import Move
-from jobs.results import conclusion_of, off_the_loop
+from jobs.results import conclusion_of, off_the_loop, text_of
 from models.analysis_result import Conclusion, record_conclusion
 from yousync.failures import Transient
-from yousync.job import Job, State
+from yousync.job import Event, Job, State
 
 
 async def persist(deps: Deps, job: Job) -> Concluded | Deleted:
@@ -22,7 +22,7 @@ async def persist(deps: Deps, job: Job) -> Concluded | Deleted:
     The row's answer holds: where it already tells of this run's end, or of a newer run, that stands.
     """
     conclusion = await _conclusion(deps, job)
-    history = [asdict(event) for event in await deps.store.events(job.id)]
+    history = [_storable(event) for event in await deps.store.events(job.id)]
     version = job.version + 1  # the move that announces it
     history.append(_last_event(job, conclusion, version))
     try:
@@ -42,6 +42,11 @@ async def _conclusion(deps: Deps, job: Job) -> Conclusion:
     if body is None:
         raise Transient("result_lost", "the record says there is a result, and there is none")
     return await off_the_loop(conclusion_of, body)
+
+
+def _storable(event: Event) -> dict[str, Any]:
+    # Who or whatever caused it may have said anything, and no job must fail to end for that.
+    return {name: text_of(value) if isinstance(value, str) else value for name, value in asdict(event).items()}
 
 
 def _last_event(job: Job, conclusion: Conclusion, version: int) -> dict[str, Any]:

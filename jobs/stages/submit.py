@@ -32,12 +32,12 @@ async def submit(deps: Deps, job: Job) -> Done | Waiting | Delivered | Spent:
             metrics.RESULTS.labels("status", await deps.store.deliver(job.id, body)).inc()
             return Delivered()
         if progress is Progress.RUNNING and open_request:
-            return _until_deadline(deps, job)
+            return _until_deadline(deps, job, answered=True)
         if progress is Progress.RUNNING and may_ask:
             await _ask_once_more(deps, job, cause="still running past its deadline")
-            return Waiting(settings.analysis_wait_seconds)
+            return Waiting(settings.analysis_wait_seconds, answered=True)
     elif open_request and not settings.analysis_idempotent:
-        return _until_deadline(deps, job)
+        return _until_deadline(deps, job, answered=False)
     if not open_request and not may_ask:
         return Spent("analysis_timeout", f"asked {job.asks} times without a result")
     return await _ask(deps, job)
@@ -50,7 +50,7 @@ async def _ask(deps: Deps, job: Job) -> Waiting | Delivered:
         reply = await deps.analysis.ask(asked, question)
     except (Down, Transient):
         # It said that it did not take the job, or was never reached: this was no request.
-        await deps.store.move(asked, Move.REFUSED, keep_claim=True, asks=job.asks, asked_ms=0)
+        await deps.store.move(asked, Move.REFUSED, keep_claim=True, asks=job.asks, asked_ms=job.asked_ms)
         raise
     except Unclear:
         if deps.settings.analysis_idempotent:
@@ -59,7 +59,7 @@ async def _ask(deps: Deps, job: Job) -> Waiting | Delivered:
     if reply is not None:
         metrics.RESULTS.labels("reply", await deps.store.deliver(job.id, reply)).inc()
         return Delivered()
-    return Waiting(deps.settings.analysis_wait_seconds)
+    return Waiting(deps.settings.analysis_wait_seconds, answered=True)
 
 
 async def _ask_once_more(deps: Deps, job: Job, cause: str = "") -> Job:
@@ -75,10 +75,10 @@ async def _ask_once_more(deps: Deps, job: Job, cause: str = "") -> Job:
     )
 
 
-def _until_deadline(deps: Deps, job: Job) -> Waiting:
+def _until_deadline(deps: Deps, job: Job, *, answered: bool) -> Waiting:
     """The time an open request has left; both moments are on Valkey's clock."""
     passed = (job.updated_ms - job.asked_ms) / 1000
-    return Waiting(max(0.0, deps.settings.analysis_wait_seconds - passed))
+    return Waiting(max(0.0, deps.settings.analysis_wait_seconds - passed), answered)
 
 
 async def _question(storage: Storage, job: Job) -> Question:

@@ -20,7 +20,6 @@ from tests.waiting import until
 from tests.web.conftest import form, recording
 from tests.web.following import follow
 from yousync.job import Stage
-from yousync.local.port import free_port
 from yousync.local.program import Standin
 from yousync.local.valkey import Valkey
 from yousync.settings import Settings
@@ -29,22 +28,14 @@ BY = By(who="tests", why="to look at the audio while it lies there")
 
 
 @pytest_asyncio.fixture
-async def staging(tmp_path: Path) -> AsyncIterator[Valkey]:
-    """Another server than the one that everything else is in."""
-    valkey = Valkey(tmp_path / "staging", logs=tmp_path, port=free_port(), password="of-its-own")
-    async with running(valkey):
-        yield valkey
-
-
-@pytest_asyncio.fixture
-async def deps(settings: Settings, staging: Valkey) -> AsyncIterator[Deps]:
-    apart = settings.model_copy(update={"staging_redis_url": SecretStr(staging.url)})
+async def deps(settings: Settings, another_valkey: Valkey) -> AsyncIterator[Deps]:
+    apart = settings.model_copy(update={"staging_redis_url": SecretStr(another_valkey.url)})
     async with open_deps(apart, application="tests") as opened:
         await opened.valkey.flushall()
         yield opened
 
 
-async def test_from_upload_to_scores(deps: Deps, staging: Valkey, standin: Standin, tmp_path: Path) -> None:
+async def test_from_upload_to_scores(deps: Deps, another_valkey: Valkey, standin: Standin, tmp_path: Path) -> None:
     assert deps.staging is not None
     script, web = await make_script(), WebProcess(deps.settings, logs=tmp_path, with_worker=True)
     ops = Ops(deps, await identify(deps.valkey, deps.settings, staging=deps.staging))
@@ -63,9 +54,9 @@ async def test_from_upload_to_scores(deps: Deps, staging: Valkey, standin: Stand
         assert await ready(client) == 503
         await deps.staging.config_set("appendonly", "yes")
         assert await ready(client) == 200
-        await staging.kill()
+        await another_valkey.kill()
         assert await ready(client) == 503
-        await staging.start()
+        await another_valkey.start()
         await until(lambda: ready_again(client))
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from jobs.deps import open_deps
 from tests.factories import make_script
-from tests.faults.ground import Ground
+from tests.faults.chance import ALL, SEED
+from tests.faults.ground import SAID, Ground
 from tests.standing_in import control
 from yousync.local.program import Standin
 from yousync.local.stack import Stack
@@ -29,3 +32,24 @@ async def ground(stack: Stack, settings: Settings, standin: Standin) -> AsyncIte
     async with open_deps(quick, application="tests") as deps, control(standin.url) as analysis:
         script = await make_script()
         yield Ground(stack=stack, settings=quick, deps=deps, script=script, analysis=analysis)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The seed, and with FAULTS=all a table: how each test ended, how long it took, what it said."""
+    here = f"{Path(__file__).parent.relative_to(terminalreporter.config.rootpath)}/"
+    reports = [
+        report
+        for outcome in ("passed", "failed", "error")
+        for report in terminalreporter.getreports(outcome)
+        if report.nodeid.startswith(here) and (report.when == "call" or outcome != "passed")
+    ]
+    if not reports:
+        return
+    terminalreporter.section("faults")
+    terminalreporter.line(f"FAULTS_SEED={SEED} draws the same sample again")
+    if not ALL:
+        return
+    for report in sorted(reports, key=lambda report: report.nodeid.partition("::")[0]):
+        terminalreporter.line(f"{report.outcome:<8}{report.duration:6.1f} s  {report.nodeid.removeprefix(here)}")
+        for line in SAID[report.nodeid]:
+            terminalreporter.line(f"{'':18}{line}")

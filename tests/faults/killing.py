@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pydantic import SecretStr
 from typing_extensions import override
 
-from tests.faults.chance import some
 from tests.faults.ground import Ground, check, different, lasting, recorded, runs, unfinished
 from tests.processes import died
 from yousync.job import State
@@ -32,56 +31,73 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """How the analysis server behaves, how the job then ends, and which failpoints are new in it (none: all)."""
+    """How the analysis server behaves, how the job then ends, and the effects at which a process is killed in it.
+
+    With `staged_apart` recordings are staged in another database than the one for jobs.
+    """
 
     name: str
     behaviour: Mapping[str, Any]
     outcome: State = State.COMPLETED
     retries: int = 0
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    nouns: tuple[str, ...] = ()
-
-    @property
-    def honoured(self) -> bool:
-        """Whether the analysis server knows an Idempotency-Key."""
-        return bool(self.behaviour.get("honour_idempotency", True))
+    staged_apart: bool = False
+    effects: tuple[str, ...]
 
     def on(self, ground: Ground) -> Ground:
         """The ground with this scenario's settings."""
-        return replace(ground, settings=ground.settings.model_copy(update=dict(self.settings)))
+        changes = dict(self.settings)
+        if self.staged_apart:
+            changes["staging_redis_url"] = SecretStr(f"{ground.settings.redis_url.get_secret_value()[:-1]}1")
+        return replace(ground, settings=ground.settings.model_copy(update=changes))
 
 
 _ASKING = ("record.ask", "analysis.ask")
+_STRAIGHT = (
+    *("upload.accept", "record.accept", "row.accept", "record.claim", "audio.read", "storage.put", "record.finish"),
+    *(*_ASKING, "record.wait", "webhook.deliver", "record.deliver", "inbox.read", "events.read"),
+    *("row.conclude", "record.conclude"),
+)
 SCENARIOS = (
-    Scenario(name="straight", behaviour={"mode": "normal", "delay_s": 0.2}),
-    Scenario(name="early", behaviour={"mode": "early"}, nouns=("record.deliver", "webhook.deliver", *_ASKING)),
-    Scenario(name="inline", behaviour={"mode": "inline"}, nouns=("record.deliver", *_ASKING)),
-    Scenario(name="busy", behaviour={"mode": "http_503", "count": 1}, nouns=("record.refused", "record.stumble")),
+    Scenario(name="straight", behaviour={"mode": "normal", "delay_s": 0.2}, effects=_STRAIGHT),
+    Scenario(name="early", behaviour={"mode": "early"}, effects=("record.deliver", "webhook.deliver", *_ASKING)),
+    Scenario(name="inline", behaviour={"mode": "inline"}, effects=("record.deliver", *_ASKING)),
+    Scenario(name="busy", behaviour={"mode": "http_503", "count": 1}, effects=("record.refused", "record.stumble")),
     Scenario(
-        name="error", behaviour={"mode": "http_500", "count": 1}, retries=1, nouns=("record.refused", "record.stumble")
+        name="error",
+        behaviour={"mode": "http_500", "count": 1},
+        retries=1,
+        effects=("record.refused", "record.stumble"),
     ),
     Scenario(
         name="rejected",
         behaviour={"mode": "http_400"},
         outcome=State.FAILED,
-        nouns=("record.settle", "row.conclude", "record.conclude"),
+        effects=("record.settle", "row.conclude", "record.conclude"),
     ),
-    Scenario(name="lost", behaviour={"mode": "lost"}, nouns=("analysis.progress", "record.deliver")),
+    Scenario(name="lost", behaviour={"mode": "lost"}, effects=("analysis.progress", "record.deliver")),
     Scenario(
         name="forgetful",
         # The result comes after another worker has taken over and before any deadline: a second request would show.
         behaviour={"mode": "normal", "delay_s": 3.0, "honour_idempotency": False},
         settings={"analysis_idempotent": False, "analysis_status_url": None, "analysis_wait_seconds": 8.0},
-        nouns=(*_ASKING, "record.wait", "webhook.deliver", "record.deliver"),
+        effects=(*_ASKING, "record.wait", "webhook.deliver", "record.deliver"),
+    ),
+    Scenario(
+        name="staging",
+        behaviour={"mode": "normal", "delay_s": 0.2},
+        staged_apart=True,
+        effects=("audio.stage", "record.accept", "audio.read", "storage.put", "record.finish"),
     ),
 )
-_UNTIMELY = ("record.sweep", "record.prune", "record.renew")  # the clock's, not the job's: they have tests of their own
 # Where the job may have ended by the time one looks: apart, the worker that lives goes on at once.
 _ENDED = {
     False: {"record.conclude.after"},
     True: {"record.conclude.after", "record.deliver.after", "webhook.deliver.after"},
 }
 _OF_WEB = ("upload.", "audio.stage", "record.accept", "row.accept", "webhook.", "record.deliver")
+OF_WORKER = [effect for effect in _STRAIGHT if not effect.startswith(_OF_WEB)]
+"""The effects of a worker in the life of a job that meets no trouble."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +130,6 @@ class Outcome:
         return f"{self.trial!s:<46}{told}"
 
 
-def wanted(trials: list[Trial], sample: int) -> Sequence[Trial]:
-    """Those that FAULTS_ONLY names a part of; without it a sample, or all."""
-    only = os.environ.get("FAULTS_ONLY")
-    return [trial for trial in trials if only in " ".join(str(trial).split())] if only else some(trials, sample)
-
-
 async def points_of(ground: Ground, scenarios: tuple[Scenario, ...], folder: Path) -> list[Trial]:
     """Let one job of each scenario live undisturbed, and list where it could have died."""
     trials = []
@@ -139,8 +149,9 @@ async def points_of(ground: Ground, scenarios: tuple[Scenario, ...], folder: Pat
         passed: Counter[str] = Counter()
         for name in recorded(file):
             passed[name] += 1
-            if not name.startswith(_UNTIMELY) and name.startswith(scenario.nouns or ("",)):
+            if name.rpartition(".")[0] in scenario.effects:
                 trials.append(Trial(scenario=scenario, point=Point(name, passed[name]), apart=False))
+        assert {f"{effect}.{moment}" for effect in scenario.effects for moment in ("before", "after")} <= set(passed)
     apart = [replace(trial, apart=True) for trial in trials if trial.scenario.name == "straight"]
     return trials + apart
 
@@ -178,7 +189,7 @@ async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
         seconds = time.monotonic() - began
         assert told["status"] == ("completed" if scenario.outcome is State.COMPLETED else "failed"), told
         await check(ground, {job_id: audio}, outcome=scenario.outcome, retries=scenario.retries)
-        begun = await runs(ground, job_id, honoured=scenario.honoured)
+        begun = await runs(ground, job_id)
         assert begun == (scenario.outcome is State.COMPLETED), f"{begun} analyses"
         return Outcome(trial=trial, state=state, seconds=seconds, runs=begun)
     finally:

@@ -13,7 +13,7 @@ from typing_extensions import override
 class Mutation:
     """What is wrong (`name`): in `file`, `right` is replaced by `wrong`, in all its `count` places.
 
-    `test` is the id of the test that must turn red.
+    `test` is the id of the test that must turn red, in the cases of its own that `only` names a part of.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Mutation:
     right: str
     wrong: str
     test: str
+    only: str = ""
     count: int = 1
 
     @override
@@ -42,6 +43,7 @@ _ACTORS: Final = "tests/jobs/test_actors.py::"
 _RECONCILER: Final = "tests/jobs/test_reconciler.py::"
 _ROW: Final = "tests/models/test_analysis_result.py::"
 _WEBHOOK: Final = "tests/web/test_receipts.py::"
+_HERE: Final = "tests/faults/"
 
 _ACCEPTING: Final = (
     Mutation(
@@ -280,11 +282,11 @@ _LOSING_VALKEY: Final = (
 )
 _STREAMS: Final = (
     Mutation(
-        name="a stream misses what came before it was subscribed",
-        file="jobs/changes.py",
-        right="self._followed[job_id].set()\n            hint(job_id)",
-        wrong="self._followed[job_id].set()\n            if message['type'] != 'subscribe': hint(job_id)",
-        test="tests/jobs/test_worker.py::TestChanges::test_a_hint_comes_with_every_change",
+        name="a stream misses what happened while its process heard nothing",
+        file="web/hub.py",
+        right="self._stale |= dict.fromkeys(self._topics)",
+        wrong="pass",
+        test="tests/web/test_jobs.py::test_what_happens_while_the_process_hears_nothing_is_told_afterwards",
     ),
     Mutation(
         name="a stream goes back to what was true earlier",
@@ -310,4 +312,112 @@ _OPERATORS: Final = (
         test="tests/jobs/test_deleting.py::test_an_upload_that_may_be_writing_to_s3_at_this_moment_is_waited_for",
     ),
 )
-MUTATIONS: Final = (*_ACCEPTING, *_WORKING, *_ASKING, *_RESULTS, *_LOSING_VALKEY, *_STREAMS, *_OPERATORS)
+_FAULTS: Final = (
+    Mutation(
+        name="a record ends before its row does",
+        file="jobs/stages/persist.py",
+        right="        state = await record_conclusion(",
+        wrong="""\
+        await deps.store.conclude(job, conclusion.state, code=conclusion.code)
+        state = await record_conclusion(""",
+        test=f"{_HERE}test_kill.py::test_a_kill_at_any_point_loses_nothing",
+        only="straight one row.conclude.before:1",
+    ),
+    Mutation(
+        name="an answer that got lost is asked for again",
+        file="jobs/stages/submit.py",
+        right="        if deps.settings.analysis_idempotent:\n            raise\n",
+        wrong="        raise\n",
+        test=f"{_HERE}test_cut.py::test_a_lost_reply_loses_nothing[analysis, asks once, 1]",
+        only="asks once",
+    ),
+    Mutation(
+        name="a worker that goes keeps its jobs",
+        file="jobs/actors.py",
+        right="await asyncio.shield(deps.store.move(job, Move.RELEASE))",
+        wrong="pass",
+        test=f"{_HERE}test_deploy.py::test_deploys_cost_nothing",
+    ),
+    Mutation(
+        name="the keeper of a lease cancels a stage that is over",
+        file="jobs/actors.py",
+        right="        body = None",
+        wrong="        pass",
+        test=f"{_HERE}test_outages.py::test_a_worker_that_slept_through_its_lease_can_do_no_harm",
+    ),
+    Mutation(
+        name="a worker that slept writes all the same",
+        file="jobs/lua/record.lua",
+        right="if not record[1] or record[2] ~= a.claim then",
+        wrong="if not record[1] then",
+        count=2,
+        test=f"{_HERE}test_outages.py::test_a_worker_that_slept_through_its_lease_can_do_no_harm",
+    ),
+    Mutation(
+        name="jobs pay for an outage",
+        file="jobs/lua/lines.lua",
+        right="redis.call('SCARD', suspects) < a.breaker_jobs then",
+        wrong="redis.call('SCARD', suspects) < 1e9 then",
+        test=f"{_HERE}test_long_outages.py::test_an_outage_costs_time_and_nothing_else[analysis answers 500]",
+        only="analysis answers 500",
+    ),
+    Mutation(
+        name="whoever comes later waits for all who came before",
+        file="jobs/lua/lines.lua",
+        right="math.max(served, last) + 1",
+        wrong="redis.call('INCR', P .. 'seq')",
+        test=f"{_HERE}test_fairness.py::test_one_owners_hundreds_do_not_make_another_wait",
+    ),
+    Mutation(
+        name="uploads are held without a budget",
+        file="web/uploads.py",
+        right="if self.in_flight - held + wanted > self.limit:",
+        wrong="if False:",
+        test=f"{_HERE}test_overload.py::test_more_uploads_at_once_than_fit",
+    ),
+    Mutation(
+        name="a restored record is not healed",
+        file="jobs/lua/record.lua",
+        right="or tonumber(record[2]) > a.run then return { 'current' } end",
+        wrong="or tonumber(record[2]) >= a.run then return { 'current' } end",
+        test=f"{_HERE}test_restored.py::test_what_ended_since_the_backup_stays_ended[False]",
+        only="False",
+    ),
+    Mutation(
+        name="the jobs of a stack that lives are adopted",
+        file="jobs/reconciler.py",
+        right="    if not await connection.fetchval(",
+        wrong="    if await connection.fetchval(",
+        test=f"{_HERE}test_two_stacks.py::test_a_second_valkey_on_the_same_database",
+    ),
+    Mutation(
+        name="a webhook is thanked for while Valkey is away",
+        file="web/routes/webhooks.py",
+        right="delivery = await request.app[ENGINE].deliver(query.job_id, body)",
+        wrong="""\
+delivery = Delivery.DELIVERED
+    import asyncio
+    asyncio.create_task(request.app[ENGINE].deliver(query.job_id, body))""",
+        test=f"{_HERE}test_webhook_matrix.py::test_a_webhook_while_valkey_is_away",
+    ),
+    Mutation(
+        name="the clock is that of whoever asks",
+        file="jobs/lua/base.lua",
+        right="local now = time[1] * 1000 + math.floor(time[2] / 1000)",
+        wrong="local now = cjson.decode(a.payload).et",
+        test=f"{_HERE}test_clock_and_keys.py::test_hosts_whose_clocks_are_an_hour_off[-3600.0]",
+        only="-3600",
+    ),
+    Mutation(
+        name="a row forgets how its job ended before that goes on",
+        file="jobs/ops.py",
+        right="        job = await self._with_audio(job, stage)\n",
+        wrong="""\
+        job = await self._with_audio(job, stage)
+        await AnalysisResult.filter(job_id=job_id).update(state="uploaded")
+""",
+        test=f"{_HERE}test_operators.py::test_an_action_killed_halfway[retry-record.restart.before]",
+        only="record.restart.before",
+    ),
+)
+MUTATIONS: Final = (*_ACCEPTING, *_WORKING, *_ASKING, *_RESULTS, *_LOSING_VALKEY, *_STREAMS, *_OPERATORS, *_FAULTS)

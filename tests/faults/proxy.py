@@ -1,4 +1,4 @@
-"""A TCP proxy that loses replies: the server has done what it was asked, and the client never hears of it."""
+"""A TCP proxy that loses replies, or keeps them: the server has done what it was asked, and the client cannot know."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Proxy:
         self._pattern: re.Pattern[bytes] | None = None
         self._numbers = range(0)
         self._seen = 0
+        self._late: tuple[re.Pattern[bytes], asyncio.Event, asyncio.Event] | None = None
         self._links: set[asyncio.Task[None]] = set()
 
     def cut(self, pattern: bytes, *, nth: int = 1, times: int = 1) -> None:
@@ -37,6 +38,17 @@ class Proxy:
     def heal(self) -> None:
         """Lose nothing any more."""
         self._pattern = None
+
+    @asynccontextmanager
+    async def late(self, pattern: bytes) -> AsyncIterator[asyncio.Event]:
+        """While inside, replies to requests in which `pattern` is found stay out; the event says that one does."""
+        there, let = asyncio.Event(), asyncio.Event()
+        self._late = re.compile(pattern), there, let
+        try:
+            yield there
+        finally:
+            self._late = None
+            let.set()
 
     def instead(self, url: str) -> str:
         """The same URL, by way of this proxy."""
@@ -76,6 +88,10 @@ class Proxy:
                 if self._lost(bytes(asked)):
                     client.transport.abort()
                     return
+                if self._late is not None and self._late[0].search(asked):
+                    _, there, let = self._late
+                    there.set()
+                    await let.wait()
                 asked.clear()
             client.write(chunk)
             await client.drain()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from jobs.identity import identify
+from jobs.ops import By, Ops
+from jobs.pipeline import Move
 from models.analysis_result import AnalysisResult
 from tests.faults.chance import some
 from tests.faults.ground import Ground, check, different, launch, moved, runs, unfinished
-from tests.processes import WebProcess, died, terminate
+from tests.faults.proxy import proxied
+from tests.processes import WebProcess, died, running, terminate
 from tests.waiting import until
+from yousync.job import Stage, State
 
 AUDIO = different(1000)
 MOMENTS = ("before", "after")
@@ -64,6 +71,7 @@ async def left_behind(ground: Ground, point: str, **behaviour: Any) -> str:
 @pytest.mark.parametrize(
     ("first", "second"),
     some(
+        "twice",
         [
             ("storage.put.after:1", "record.claim.after:1"),
             ("record.ask.after:1", "analysis.ask.before:1"),
@@ -83,13 +91,13 @@ async def test_killed_twice(ground: Ground, first: str, second: str) -> None:
     assert (await finish(ground, job_id))["status"] == "completed"
 
 
-@pytest.mark.parametrize("moment", some(MOMENTS, 1))
+@pytest.mark.parametrize("moment", some("renewed", MOMENTS, 1))
 async def test_killed_while_a_lease_is_renewed(ground: Ground, moment: str) -> None:
     job_id = await left_behind(ground, f"record.renew.{moment}:1", reply_delay_s=1.5, count=1)
     assert (await finish(ground, job_id))["status"] == "completed"
 
 
-@pytest.mark.parametrize("moment", some(MOMENTS, 1))
+@pytest.mark.parametrize("moment", some("handed back", MOMENTS, 1))
 async def test_killed_while_a_deploy_hands_a_job_back(ground: Ground, moment: str) -> None:
     await ground.clear()
     await ground.analysis.behave("normal", reply_delay_s=3, count=1)
@@ -106,20 +114,72 @@ async def test_killed_while_a_deploy_hands_a_job_back(ground: Ground, moment: st
     assert (await finish(ground, job_id))["status"] == "completed"
 
 
+@pytest.mark.parametrize("moment", some("healed", MOMENTS, 1))
+async def test_killed_while_a_record_is_healed(ground: Ground, moment: str) -> None:
+    """Its row says how it ended, and the Valkey server is another one, as after a restore."""
+    job_id = await left_behind(ground, "record.conclude.before:1")
+    assert (await AnalysisResult.get(job_id=job_id)).state == State.COMPLETED
+    await ground.deps.valkey.delete("yousync:server")
+    victim = doomed(ground, f"record.heal.{moment}:1")
+    await launch(victim)
+    assert await died(victim) == -9
+    assert (await finish(ground, job_id))["status"] == "completed"
+    assert (await ground.deps.store.events(job_id))[-1].move == Move.HEAL
+
+
+@pytest.mark.parametrize("moment", some("handed over", MOMENTS, 1))
+async def test_killed_while_a_deploy_hands_over_what_stands_in_line(ground: Ground, moment: str) -> None:
+    """Told to go between the end of a stage and hearing that the job has to stand in line for the next one."""
+    await ground.clear()
+    await ground.analysis.plan({"mode": "normal", "reply_delay_s": 30, "count": 1})
+    (port,) = [part.port for name, part in ground.stack.parts.items() if name == "valkey"]  # type: ignore[attr-defined]
+    async with proxied(port) as proxy, running(ground.web(with_worker=False)):
+        url = SecretStr(proxy.instead(ground.settings.redis_url.get_secret_value()))
+        roundabout = replace(ground, settings=ground.settings.model_copy(update={"redis_url": url}))
+        victim = roundabout.worker(failpoints=f"kill:record.hand_over.{moment}:1")
+        await victim.start()
+        try:
+            other = await ground.upload(different(1001))
+            await until(lambda: ground.analysis.asked(other))
+            operators = Ops(ground.deps, await identify(ground.deps.valkey, ground.settings))
+            by = By(who="mina", why="a test")
+            await operators.pause([Stage.SUBMIT], by=by)
+            async with proxy.late(rb'"move":"finish"') as there:
+                job_id = await ground.upload(AUDIO)
+                await there.wait()
+                terminate(victim)
+                await until(lambda: moved(ground, "release", 1))  # both were told
+            assert await died(victim) == -9
+        finally:
+            await victim.kill()
+        await operators.resume([Stage.SUBMIT], by=by)
+        async with running(ground.worker()):
+            for each in (job_id, other):
+                assert (await ground.ended(each))["status"] == "completed"
+            await check(ground, {job_id: AUDIO, other: different(1001)})
+
+
 class TestValkeyWiped:
     """The reconciler's own crashes: a row that says unfinished and nothing else."""
 
-    @pytest.mark.parametrize("moment", some(MOMENTS, 1))
-    async def test_audio_in_s3_is_enough(self, ground: Ground, moment: str) -> None:
+    @pytest.mark.parametrize(
+        "point",
+        some(
+            "in S3",
+            ["storage.size.before:1", "storage.size.after:1", "record.adopt.before:1", "record.adopt.after:1"],
+            1,
+        ),
+    )
+    async def test_audio_in_s3_is_enough(self, ground: Ground, point: str) -> None:
         job_id = await left_behind(ground, "record.ask.before:1")
         await self.wipe(ground, job_id)
-        victim = doomed(ground, f"record.adopt.{moment}:1")
+        victim = doomed(ground, point)
         await launch(victim)
         assert await died(victim) == -9
         assert (await finish(ground, job_id))["status"] == "completed"
         assert (await AnalysisResult.get(job_id=job_id)).history[0]["move"] == "adopt"
 
-    @pytest.mark.parametrize("moment", some(MOMENTS, 1))
+    @pytest.mark.parametrize("moment", some("without audio", MOMENTS, 1))
     async def test_without_audio_the_learner_is_asked_to_record_again(self, ground: Ground, moment: str) -> None:
         job_id = await left_behind(ground, "storage.put.before:1")
         await self.wipe(ground, job_id)
@@ -131,7 +191,7 @@ class TestValkeyWiped:
         assert "다시 녹음" in told["message"]
         assert await AnalysisResult.all().count() == 1
 
-    @pytest.mark.parametrize("moment", some(MOMENTS, 1))
+    @pytest.mark.parametrize("moment", some("kept", MOMENTS, 1))
     async def test_a_result_for_a_lost_record_is_kept(self, ground: Ground, moment: str) -> None:
         await ground.clear()
         await ground.analysis.behave("normal", delay_s=0.5)

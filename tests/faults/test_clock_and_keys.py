@@ -37,7 +37,7 @@ async def asked_with_the_old_key(ground: Ground) -> tuple[str, bytes]:
     return job_id, audio
 
 
-@pytest.mark.parametrize("kept", some([True, False], 1))
+@pytest.mark.parametrize("kept", some("keys", [True, False], 1))
 async def test_a_key_is_replaced(ground: Ground, *, kept: bool) -> None:
     """A webhook signed with the key before is taken as long as that is kept.
 

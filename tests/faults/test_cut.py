@@ -138,7 +138,7 @@ async def employ(roundabout: Ground) -> AsyncIterator[Employ]:
     ("cut", "times"),
     [
         pytest.param(cut, times, id=f"{cut.name}, {cut.worker}, {times}")
-        for cut in some(CUTS, 5)
+        for cut in some("cuts", CUTS, 5)
         for times in range(1, min(TIMES, cut.most) + 1)
     ],
 )

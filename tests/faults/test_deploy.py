@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from itertools import count, cycle
+from typing import Any
 
 import pytest
 
@@ -14,11 +16,12 @@ from models.analysis_result import AnalysisResult
 from tests.faults.chance import ALL, some
 from tests.faults.follower import Follower
 from tests.faults.ground import Ground, check, different, runs, say
-from tests.processes import died, running, terminate
+from tests.processes import WebProcess, died, running, terminate
 from tests.waiting import until
 from yousync.job import State
 from yousync.local.part import Part
 from yousync.local.port import free_port
+from yousync.settings import Settings
 
 DEPLOYS = 24 if ALL else 3
 LEARNERS = 6 if ALL else 4
@@ -33,13 +36,14 @@ class Deploys:
     """Ends processes and starts them again until there were enough of that; how each of them left."""
 
     ground: Ground
-    wanted: int
+    wanted: int = 0
+    until: float = 0.0
     exits: list[tuple[str, int, float]] = field(default_factory=list)
 
     @property
     def over(self) -> bool:
-        """Whether that was it."""
-        return len(self.exits) >= self.wanted
+        """Whether that was it: so many, or so late."""
+        return len(self.exits) >= self.wanted and time.monotonic() >= self.until
 
     async def roll(self, *parts: Part) -> None:
         """One after the other, round and round, each in the middle of a request to the analysis server."""
@@ -48,6 +52,15 @@ class Deploys:
             if self.over:
                 return
             await self.deploy(part)
+
+    async def hurry(self, *parts: Part) -> None:
+        """One after the other, round and round, each as soon as the one before is back; one a second at most."""
+        for part in cycle(parts):
+            if self.over:
+                return
+            following = time.monotonic() + 1.0
+            await self.deploy(part)
+            await until(lambda: time.monotonic() >= following)  # noqa: B023  # awaited here
 
     async def deploy(self, part: Part) -> None:
         """A process is told to go, and another takes its place."""
@@ -82,35 +95,63 @@ class Load:
 
 @pytest.mark.timeout(300 if ALL else 90)
 async def test_deploys_cost_nothing(ground: Ground) -> None:
-    port = free_port()
-    calm = {"lease_seconds": 5.0, "analysis_wait_seconds": 40.0}  # whatever is late is late for a reason
-    ground = replace(ground, settings=ground.settings.model_copy(update=calm))
-    webs = (ground.web(with_worker=False), ground.web("web-2", port=port, with_worker=False))
-    worker = ground.worker()
+    ground = calm(ground)
+    webs, worker = two_webs(ground), ground.worker()
     await ground.clear()
     await ground.analysis.behave("normal", reply_delay_s=0.8)
     async with running(*webs, worker):
         deploys = Deploys(ground, DEPLOYS)
-        load = Load(deploys)
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(LEARNERS):
-                urls = (webs[number % 2].url, webs[1 - number % 2].url)
-                tasks.create_task(load.learn(replace(ground, urls=urls)))
-            tasks.create_task(deploys.roll(worker))
-            tasks.create_task(deploys.roll(*webs))
-        for follower in load.followers:
-            follower.check()
-        await check(ground, load.audio)
-    await untouched(ground, load)
+        load = await loaded(deploys, webs, deploys.roll(worker), deploys.roll(*webs))
+    assert await released(ground, load), "no job was under way during a deploy"
+
+
+if ALL:
+
+    @pytest.mark.timeout(300)
+    async def test_a_minute_of_deploys_every_second(ground: Ground) -> None:
+        """With the time to drain that a process has where nobody sets one."""
+        ground = calm(ground, drain_seconds=Settings.model_fields["drain_seconds"].default)
+        webs, workers = two_webs(ground), (ground.worker(), ground.worker("worker-2"))
+        await ground.clear()
+        await ground.analysis.behave("normal", reply_delay_s=0.8)
+        async with running(*webs, *workers):
+            deploys = Deploys(ground, until=time.monotonic() + 60)
+            load = await loaded(deploys, webs, deploys.hurry(*workers), deploys.hurry(*webs))
+        await released(ground, load)
+
+
+def calm(ground: Ground, **changes: float) -> Ground:
+    """Whatever is late is late for a reason."""
+    patient = {"lease_seconds": 5.0, "analysis_wait_seconds": 40.0} | changes
+    return replace(ground, settings=ground.settings.model_copy(update=patient))
+
+
+def two_webs(ground: Ground) -> tuple[WebProcess, WebProcess]:
+    return ground.web(with_worker=False), ground.web("web-2", port=free_port(), with_worker=False)
+
+
+async def loaded(deploys: Deploys, webs: tuple[WebProcess, WebProcess], *rolls: Coroutine[Any, Any, None]) -> Load:
+    """Learners at both web processes while these deploys go on: every process left as it should, nobody noticed."""
+    load = Load(deploys)
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(LEARNERS):
+            urls = (webs[number % 2].url, webs[1 - number % 2].url)
+            tasks.create_task(load.learn(replace(deploys.ground, urls=urls)))
+        for roll in rolls:
+            tasks.create_task(roll)
+    for follower in load.followers:
+        follower.check()
+    await check(deploys.ground, load.audio)
     assert {code for _, code, _ in deploys.exits} == {0}, deploys.exits
     assert any(follower.connections > 1 for follower in load.followers), "no stream was open during a deploy"
     slowest = max(seconds for _, _, seconds in deploys.exits)
     say(f"{len(deploys.exits)} deploys, the slowest exit {slowest:.1f} s: all {len(load.audio)} jobs untouched")
+    return load
 
 
-async def untouched(ground: Ground, load: Load) -> None:
-    """Jobs were handed back, and nothing was counted; nobody had to wait for a lease to run out."""
-    released = 0
+async def released(ground: Ground, load: Load) -> int:
+    """How often jobs were handed back: nothing was counted, and nobody had to wait for a lease to run out."""
+    found = 0
     for job_id in load.audio:
         row = await AnalysisResult.get(job_id=job_id)
         assert row.attempts == 1
@@ -119,9 +160,9 @@ async def untouched(ground: Ground, load: Load) -> None:
         for event in row.history:
             resumed = event["move"] == Move.CLAIM and event["source"] == event["target"]
             assert not resumed or before == Move.RELEASE, f"left behind: {row.history}"
-            released += event["move"] == Move.RELEASE
+            found += event["move"] == Move.RELEASE
             before = event["move"]
-    assert released, "no job was under way during a deploy"
+    return found
 
 
 VARIANTS = {
@@ -131,7 +172,7 @@ VARIANTS = {
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("variant", some(list(VARIANTS), 1))
+@pytest.mark.parametrize("variant", some("deploys", list(VARIANTS), 1))
 async def test_a_deploy_in_the_middle_of_a_long_request(ground: Ground, variant: str) -> None:
     changes = {"analysis_wait_seconds": 40.0, "drain_seconds": 5.0 if ALL else 0.2} | VARIANTS[variant]
     ground = replace(ground, settings=ground.settings.model_copy(update=changes))

@@ -80,7 +80,7 @@ OUTAGES: dict[str, Outage] = {
 
 
 @pytest.mark.timeout(240 if ALL else 90)
-@pytest.mark.parametrize("name", some(list(OUTAGES), 1))
+@pytest.mark.parametrize("name", some("outages", list(OUTAGES), 1))
 async def test_an_outage_costs_time_and_nothing_else(ground: Ground, name: str) -> None:
     await ground.clear()
     async with running(ground.web()):

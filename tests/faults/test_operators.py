@@ -168,6 +168,6 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("action", "point"), some(CASES, 1))
+@pytest.mark.parametrize(("action", "point"), some("actions", CASES, 1))
 async def test_an_action_killed_halfway(ground: Ground, tmp_path: Path, action: Action, point: str) -> None:
     await action(ground, tmp_path, point)

@@ -13,7 +13,7 @@ import pytest_asyncio
 from models.analysis_result import AnalysisResult
 from tests.faults.chance import ALL
 from tests.faults.ground import Ground, check, different, moved, say, unfinished
-from tests.processes import WebProcess, WorkerProcess, freeze, thaw
+from tests.processes import WebProcess, WorkerProcess, freeze, running, thaw
 from tests.waiting import until
 from yousync.job import State
 
@@ -112,6 +112,39 @@ async def test_an_analysis_server_that_forgot_everything_is_asked_again(
     await ground.stack.parts["standin"].start()
     await completed(ground, {job_id: audio})
     assert (await AnalysisResult.get(job_id=job_id)).attempts == 2
+
+
+@pytest.mark.parametrize("worker_is", ["the same", "a new one"])
+async def test_a_valkey_that_is_emptied_under_live_processes(ground: Ground, worker_is: str) -> None:
+    """What is in S3 is analysed, who recorded the rest is asked to record again, and the next upload is like any."""
+    watchful = replace(ground, settings=ground.settings.model_copy(update={"reconcile_seconds": 1.0}))
+    web, worker, s3 = watchful.web(with_worker=False), watchful.worker(), ground.stack.parts["s3"]
+    await ground.clear()
+    async with running(web, worker):
+        await ground.analysis.behave("hold")
+        stored = dict([await uploaded(ground, 7000 + number) for number in range(JOBS // 2)])
+        await until(lambda: moved(ground, "wait", len(stored)))
+        await s3.kill()
+        try:
+            staged = dict([await uploaded(ground, 7100 + number) for number in range(JOBS // 2)])
+            await until(lambda: moved(ground, "hold", len(staged)))
+            if worker_is == "a new one":
+                await worker.kill()
+            await ground.deps.valkey.flushall()
+            if worker_is == "a new one":
+                await worker.start()
+        finally:
+            await s3.start()
+        await ground.analysis.behave("normal")
+        await ground.analysis.release()
+        for job_id in staged:
+            end = await ground.ended(job_id)
+            assert (end["status"], "다시 녹음" in end["message"]) == ("failed", True)
+        audio = dict([*stored.items(), await uploaded(ground, 7200)])
+        for job_id in audio:
+            assert (await ground.ended(job_id))["status"] == "completed"
+        await AnalysisResult.filter(job_id__in=list(staged)).delete()
+        await check(ground, audio)
 
 
 async def test_a_worker_that_slept_through_its_lease_can_do_no_harm(ground: Ground, web: WebProcess) -> None:

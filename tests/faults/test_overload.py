@@ -12,6 +12,7 @@ import wave
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,21 @@ from tests.web.conftest import form
 from yousync.identity import mint
 
 MIB = 2**20
-UPLOADS = 64 if ALL else 12
+UPLOADS = 64 if ALL else 24
+"""How many at once: held all at once, they would be more than the budget and COPIES."""
+JOBS = 30
+"""How many jobs an address may have."""
+BEYOND = 30
+"""How many more are sent to be refused."""
 LIMITS = {
     "uploads_in_flight_bytes": 24 * MIB,
     "staged_audio_bytes": 48 * MIB,
     "max_jobs_per_user": 2,
+    "max_jobs_per_address": JOBS,
     "analysis_max_in_flight": 2,
     "analysis_wait_seconds": 30.0,
 }
-COPIES = 128 * MIB
+COPIES = 64 * MIB
 """What two uploads at a time may need besides: parsing, sending on, and an allocator that keeps what it had once."""
 
 
@@ -80,10 +87,22 @@ async def accepted(ground: Ground, audio: bytes, headers: Mapping[str, str] | No
     return str(await until(job_id, seconds=30))
 
 
-def memory(web: WebProcess, name: str) -> int:
-    """A figure of the kernel's about a process, in bytes: VmRSS now, VmHWM at its highest."""
-    lines = Path(f"/proc/{web.process.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+class Memory:
+    """How much memory a process has come to need from now on."""
+
+    def __init__(self, web: WebProcess) -> None:
+        self._folder = Path(f"/proc/{web.process.pid}")
+        (self._folder / "clear_refs").write_text("5")  # the highest so far is what it has now
+        self._before = self._figure("VmRSS")
+
+    @property
+    def grown(self) -> int:
+        """Bytes more than in the beginning, at the highest."""
+        return self._figure("VmHWM") - self._before
+
+    def _figure(self, name: str) -> int:
+        lines = (self._folder / "status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -126,10 +145,10 @@ async def test_staged_audio_over_budget(limited: Ground) -> None:
 async def test_more_uploads_at_once_than_fit(limited: Ground, web: WebProcess) -> None:
     recording = minute()
     audio = {await accepted(limited, different(9000)): different(9000)}
-    before = memory(web, "VmRSS")
+    memory = Memory(web)
     keys = [f"upload-{number}" for number in range(UPLOADS)]
     replies = await asyncio.gather(*(post(limited, recording, {"Idempotency-Key": key}) for key in keys))
-    grown = memory(web, "VmHWM") - before
+    grown = memory.grown
     outcomes = Counter(reply.code or reply.status for reply in replies)
     say(f"{UPLOADS} uploads of 10 MB at once: {dict(outcomes)}, {grown / MIB:.0f} MiB")
     assert outcomes[202]
@@ -162,10 +181,29 @@ async def test_more_jobs_than_a_learner_may_have(limited: Ground) -> None:
     await until(lambda: _all_completed(limited, 4))
 
 
-async def test_an_analysis_server_slower_than_arrivals(limited: Ground) -> None:
+async def test_an_analysis_server_slower_than_arrivals(limited: Ground, web: WebProcess) -> None:
+    """What it cannot keep up with piles up to a limit; then whoever sends is told so, until it has caught up."""
     await limited.analysis.behave("normal", reply_delay_s=0.1, delay_s=0.2)
-    recordings = [different(9200 + number) for number in range(12)]
-    audio = dict(zip([await limited.upload(each) for each in recordings], recordings, strict=True))
+    recording = minute()[: 2 * MIB]
+    memory = Memory(web)
+    audio: dict[str, bytes] = {}
+    refused: list[Reply] = []
+    for number in count():
+        each = recording + number.to_bytes(2, "big")
+        reply = await post(limited, each)
+        if reply.status == 202:
+            audio[reply.job_id] = each
+            continue
+        refused.append(reply)
+        if len(refused) == BEYOND:
+            break
+    say(f"{len(audio)} uploads of 2 MB taken, {BEYOND} refused, {memory.grown / MIB:.0f} MiB")
+    assert len(audio) >= JOBS
+    assert {(reply.status, reply.code) for reply in refused} <= {(429, "too_many_jobs"), (503, "staging_full")}
+    assert all(reply.retry_after for reply in refused)
+    assert memory.grown < limited.settings.uploads_in_flight_bytes + COPIES < 2 * MIB * (len(audio) + BEYOND)
+    last = different(9200)
+    audio[await accepted(limited, last)] = last
     for job_id in audio:
         assert (await limited.ended(job_id))["status"] == "completed"
     await check(limited, audio)

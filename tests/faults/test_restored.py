@@ -103,7 +103,7 @@ async def asked(ground: Ground, job_ids: list[str]) -> list[int]:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("restarted", some([False, True], 1))
+@pytest.mark.parametrize("restarted", some("restored", [False, True], 1))
 async def test_what_ended_since_the_backup_stays_ended(ground: Ground, tmp_path: Path, *, restarted: bool) -> None:
     valkey, s3 = ground.stack.parts["valkey"], ground.stack.parts["s3"]
     assert isinstance(valkey, Valkey)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -30,21 +29,13 @@ JOBS = 3
 
 
 @pytest_asyncio.fixture
-async def valkey(tmp_path: Path) -> AsyncIterator[Valkey]:
-    """Another one, empty."""
-    part = Valkey(tmp_path / "valkey", logs=tmp_path, port=free_port(), password="of-its-own")
-    async with running(part):
-        yield part
-
-
-@pytest_asyncio.fixture
-async def other(ground: Ground, valkey: Valkey) -> AsyncIterator[Ground]:
+async def other(ground: Ground, another_valkey: Valkey) -> AsyncIterator[Ground]:
     """The ground as a second stack sees it: the same database, bucket and analysis server, a Valkey of its own."""
     port = free_port()
     webhook = f"http://127.0.0.1:{port}/scripts/webhook/analysis-complete"
-    changes = {"port": port, "redis_url": SecretStr(valkey.url), "script_webhook_url": webhook}
+    changes = {"port": port, "redis_url": SecretStr(another_valkey.url), "script_webhook_url": webhook}
     settings = ground.settings.model_copy(update=changes)
-    async with connect(valkey.url) as client:
+    async with connect(another_valkey.url) as client:
         deps = Deps(
             settings=settings,
             valkey=client,
@@ -101,7 +92,7 @@ async def once(ground: Ground, job_id: str, audio: bytes) -> None:
     await stored_once(ground, job, audio)
 
 
-@pytest.mark.parametrize("kind", some(["web", "worker"], 1))
+@pytest.mark.parametrize("kind", some("strangers", ["web", "worker"], 1))
 async def test_a_second_database_on_the_same_valkey(ground: Ground, new_database: NewDatabase, kind: str) -> None:
     """Whoever names a Valkey that belongs to another deployment does not even start."""
     await ground.clear()

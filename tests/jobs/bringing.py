@@ -62,7 +62,7 @@ async def _settled(deps: Deps, job: Job, outcome: State, code: str) -> Job:
     return await deps.store.move(
         job,
         Move.SETTLE,
-        keep_claim=True,
+        claim_next=True,
         event={"code": code, "cause": CAUSE},
         outcome=outcome,
         stage=STAGE_OF[job.state],

@@ -10,6 +10,7 @@ from jobs.pipeline import CHOICES, MOVES, Move, legal
 from yousync.job import STAGE_OF, Job, Stage, State
 
 IN_FLIGHT = {State.SUBMITTING, State.WAITING}
+OUT = 1e12  # those who are in flight already stand so many places further ahead
 
 
 @dataclass
@@ -119,7 +120,7 @@ class World:
         found = []
         for name in self.line(stage):
             takes = 0 if self.jobs[name].state in IN_FLIGHT and not trial else 1
-            if free == -math.inf or takes > free:
+            if free == -math.inf or takes > max(free, 0):
                 break
             found.append(name)
             free -= takes
@@ -145,8 +146,10 @@ class World:
             return True, False
         if free == math.inf or (free > -math.inf and model.state in IN_FLIGHT and not trial):
             return True, False
-        self.lines[stage].setdefault(model.id, model.place)
-        return self.line(stage).index(model.id) < free, trial
+        self.lines[stage].setdefault(model.id, model.place - OUT if model.state in IN_FLIGHT else model.place)
+        line = self.line(stage)
+        before = line[: line.index(model.id)]
+        return sum(trial or self.jobs[name].state not in IN_FLIGHT for name in before) < free, trial
 
     # --- breakers ----------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from jobs.worker import working
 from models.analysis_result import AnalysisResult
 from models.token import Token
 from tests.factories import make_script
+from tests.jobs.bringing import bring, read
 from tests.jobs.conftest import Accept
 from tests.standing_in import Control
 from tests.valkey_command import command
@@ -195,6 +196,16 @@ async def test_a_server_that_is_not_there_is_waited_for(
         assert (await ended(engine, job)).status == "completed"
 
 
+async def test_a_postgres_that_can_only_be_read_is_waited_for(emptied: Deps, accept: Accept) -> None:
+    """As while it fails over: the learner's result is not counted against the job that brings it."""
+    job = await bring(emptied, await accept(), State.RECEIVED)
+    async with in_transaction() as standby:
+        await standby.execute_script("SET TRANSACTION READ ONLY")
+        await actors.run_stages(emptied, job.id, job.version)
+    held = await read(emptied, job)
+    assert (held.state, held.code, held.holds, held.tries) == (State.PERSISTING, "database_down", 1, 0)
+
+
 async def _held_often(deps: Deps, job: Job) -> bool:
     return (await moves(deps, job)).count(Move.HOLD) >= 2
 
@@ -272,6 +283,18 @@ class TestCutConnections:
         async with worker(emptied, identity, analysis_idempotent=True):
             job = await accept()
             assert (await ended(engine, job)).status == "completed"
+
+    async def test_a_refusal_to_be_asked_again_says_nothing_of_the_earlier_request(
+        self, emptied: Deps, accept: Accept, analysis: Control
+    ) -> None:
+        job = await bring(emptied, await accept(), State.SUBMITTING)
+        asked = await emptied.store.move(job, Move.ASK, keep_claim=True, stamps=["asked_ms"], asks=1)
+        job = await emptied.store.move(asked, Move.RELEASE)
+        await analysis.behave("http_503")
+        settings = emptied.settings.model_copy(update={"analysis_idempotent": True, "analysis_status_url": None})
+        await actors.run_stages(replace(emptied, settings=settings), job.id, job.version)
+        held = await read(emptied, job)
+        assert (held.holds, held.asks, held.asked_ms) == (1, 1, asked.asked_ms)
 
 
 class TestThingsThatAreGone:
@@ -372,6 +395,12 @@ class TestLeases:
             assert (await ended(engine, job)).status == "failed"
         row = await AnalysisResult.get(job_id=job.id)
         assert (row.state, row.code) == ("parked", "worker_lost")
+
+    async def test_but_what_was_deleted_is_cleaned_all_the_same(self, emptied: Deps, accept: Accept) -> None:
+        job = await bring(emptied, await accept(), State.CLEANING)
+        await command(emptied.valkey, "HSET", f"yousync:job:{job.id}", "claim", "dead", "lapses", actors.MAX_LAPSES)
+        await actors.run_stages(emptied, job.id, job.version)
+        assert await emptied.store.read(job.id) is None
 
 
 def test_waits_between_tries_are_bounded_and_spread() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.actors import LONGEST_PAUSE
+from jobs.actors import LONGEST_PAUSE, run_stages
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity
@@ -16,10 +16,12 @@ from jobs.pipeline import Move
 from jobs.script import Fenced
 from jobs.store import Due
 from models.analysis_result import AnalysisResult
+from models.token import Token
+from tests.factories import make_script
 from tests.jobs.bringing import bring, claimed, read
 from tests.jobs.conftest import Accept
 from tests.jobs.test_actors import ended, worker
-from tests.jobs.test_lines import gate, in_line, line, next_in_line, on_the_clock
+from tests.jobs.test_lines import gate, having, in_line, line, next_in_line, on_the_clock
 from tests.jobs.test_store import accepted
 from tests.standing_in import Control
 from tests.valkey_command import command
@@ -242,7 +244,7 @@ class TestShut:
             case "release":
                 await emptied.store.move(trial, Move.RELEASE)
             case "settle":
-                kept = await emptied.store.move(trial, Move.SETTLE, keep_claim=True, outcome=State.PARKED)
+                kept = await emptied.store.move(trial, Move.SETTLE, claim_next=True, outcome=State.PARKED)
                 await emptied.store.conclude(kept, State.PARKED, code="analysis_timeout")
             case "cancel":
                 await ops.cancel(trial.id, by=me)
@@ -270,7 +272,7 @@ class TestShut:
         failed = (await shut(emptied, pause=500))[-1]
         await pause_passes(emptied)
         trial = await claimed(emptied, failed)
-        await emptied.store.move(trial, Move.SETTLE, keep_claim=True, works=True, outcome=State.FAILED)
+        await emptied.store.move(trial, Move.SETTLE, claim_next=True, works=True, outcome=State.FAILED)
         assert (await gate(emptied, SUBMIT)).open_until_ms == 0
 
 
@@ -291,6 +293,47 @@ class TestWithWorkers:
         assert {view.status for view in views} == {"completed"}
         assert max([event.attempt for job in jobs for event in await deps.store.events(job.id)]) <= 2
         assert sum([await _counted(deps, job) for job in jobs]) <= 2 * 2, "only before it was known to be shut"
+
+    async def test_patience_with_a_server_that_stays_broken_has_an_end(
+        self, emptied: Deps, accept: Accept, analysis: Control
+    ) -> None:
+        jobs = [await bring(emptied, await accept(), State.SUBMITTING) for _ in range(emptied.settings.breaker_jobs)]
+        for job in jobs:
+            await fails(emptied, job, pause=500)
+        await pause_passes(emptied)
+        await command(emptied.valkey, "HSET", f"yousync:job:{jobs[-1].id}", "began_ms", 1)
+        await analysis.behave("http_500")
+        await run_stages(emptied, jobs[-1].id, (await read(emptied, jobs[-1])).version)
+        row = await AnalysisResult.get(job_id=jobs[-1].id)
+        assert (row.state, row.code) == ("parked", "analysis_error")
+
+    async def test_only_what_was_answered_speaks_for_the_server(
+        self, emptied: Deps, accept: Accept, analysis: Control
+    ) -> None:
+        """A request that broke off does not, nor an open one that is left alone, nor what Postgres said."""
+        deps = having(emptied, analysis_idempotent=False, analysis_status_url=None)
+        for _ in range(2):
+            await fails(deps, await submitting(deps))
+        await analysis.behave("drop")
+        cut = await bring(deps, await accept(), State.UPLOADED)
+        await run_stages(deps, cut.id, cut.version)
+        assert (await read(deps, cut)).state is State.WAITING
+        left = await bring(deps, await accept(), State.SUBMITTING)
+        left = await deps.store.move(left, Move.ASK, keep_claim=True, stamps=["asked_ms"], asks=1)
+        left = await deps.store.move(left, Move.RELEASE)
+        await run_stages(deps, left.id, left.version)
+        assert (await read(deps, left)).state is State.WAITING
+        script = await make_script()
+        gone = await bring(deps, await accept(token_id=script.token_id, script_id=script.id), State.UPLOADED)
+        await Token.filter(id=script.token_id).delete()
+        await run_stages(deps, gone.id, gone.version)
+        assert (await read(deps, gone)).state is State.CLEANING
+        assert await analysis.asked(left.id) == 0
+        assert (await gate(deps, SUBMIT)).downs == 2
+        await analysis.behave("hold")
+        answered = await bring(deps, await accept(), State.UPLOADED)
+        await run_stages(deps, answered.id, answered.version)
+        assert (await gate(deps, SUBMIT)).downs == 0
 
     async def test_a_broken_recording_among_good_ones_is_parked(
         self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control

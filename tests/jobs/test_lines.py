@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from jobs.actors import run_stages
 from jobs.deps import Deps
 from jobs.identity import Identity
 from jobs.ops import By, Ops
 from jobs.pipeline import Move
 from jobs.records import Gate
 from jobs.store import Due, Store
+from models.analysis_result import AnalysisResult
 from tests.jobs.bringing import bring, claimed, read
 from tests.jobs.conftest import Accept, a_job
 from tests.jobs.test_actors import worker
@@ -231,6 +233,49 @@ class TestPausing:
         await ops.resume([Stage.SUBMIT], by=ME)
         assert (await claimed(emptied, job)).state is State.SUBMITTING
 
+    async def test_those_out_already_go_on_although_there_is_no_room_for_others(
+        self, emptied: Deps, identity: Identity
+    ) -> None:
+        """Only what becomes of them makes room for those that came earlier."""
+        deps = having(emptied, analysis_max_in_flight=1)
+        ops = Ops(deps, identity)
+        earlier = await bring(deps, await accepted(deps), State.UPLOADED)
+        out = await bring(deps, await accepted(deps), State.WAITING)
+        await ops.pause([Stage.SUBMIT], by=ME)
+        for job in (earlier, out):
+            assert await deps.store.claim(job.id, job.version) is None
+        await ops.resume([Stage.SUBMIT], by=ME)
+        assert [job.id for job in await next_in_line(deps, Stage.SUBMIT)] == [out.id]
+        assert await deps.store.claim(earlier.id, earlier.version) is None
+        asking = await claimed(deps, out)
+        assert await deps.store.deliver(asking.id, b"{}") == "delivered"
+        assert [job.id for job in await next_in_line(deps, Stage.SUBMIT)] == [earlier.id]
+        assert (await claimed(deps, earlier)).state is State.SUBMITTING
+
+    async def test_also_when_fewer_may_be_out_than_are(self, emptied: Deps, identity: Identity) -> None:
+        out = [await bring(emptied, await accepted(emptied), State.WAITING) for _ in range(3)]
+        deps = having(emptied, analysis_max_in_flight=1)
+        ops = Ops(deps, identity)
+        await ops.pause([Stage.SUBMIT], by=ME)
+        for job in out:
+            assert await deps.store.claim(job.id, job.version) is None
+        await ops.resume([Stage.SUBMIT], by=ME)
+        assert [job.id for job in await next_in_line(deps, Stage.SUBMIT)] == [job.id for job in out]
+        for job in out:
+            await claimed(deps, job)
+
+    async def test_they_are_in_nobody_s_way_either(self, emptied: Deps, identity: Identity) -> None:
+        deps = having(emptied, analysis_max_in_flight=2)
+        ops = Ops(deps, identity)
+        out = await bring(deps, await accepted(deps), State.WAITING)
+        following = await bring(deps, await accepted(deps), State.UPLOADED)
+        await ops.pause([Stage.SUBMIT], by=ME)
+        for job in (out, following):
+            assert await deps.store.claim(job.id, job.version) is None
+        await ops.resume([Stage.SUBMIT], by=ME)
+        await claimed(deps, following)
+        await claimed(deps, out)
+
     async def test_a_worker_that_was_believed_dead_takes_its_job_along(self, emptied: Deps, ops: Ops) -> None:
         """Frozen for longer than its lease while its stage was shut: nobody else has the job, so it may go on."""
         frozen = await bring(emptied, await accepted(emptied), State.SUBMITTING)
@@ -249,6 +294,20 @@ class TestPausing:
         await ops.resume([Stage.UPLOAD], by=ME)
         assert await on_the_clock(emptied, frozen.id)
         assert (await claimed(emptied, await read(emptied, frozen))).inbox
+
+    async def test_an_end_that_is_decided_is_not_written_down_before_that_is_open_again(
+        self, emptied: Deps, ops: Ops, accept: Accept, analysis: Control
+    ) -> None:
+        await analysis.behave("http_400")
+        job = await bring(emptied, await accept(), State.UPLOADED)
+        await ops.pause([Stage.PERSIST], by=ME)
+        await run_stages(emptied, job.id, job.version)
+        decided = await read(emptied, job)
+        assert (decided.state, decided.outcome, decided.claim) == (State.PERSISTING, State.FAILED, "")
+        assert await line(emptied, Stage.PERSIST) == [job.id]
+        await ops.resume([Stage.PERSIST], by=ME)
+        await run_stages(emptied, job.id, decided.version)
+        assert (await AnalysisResult.get(job_id=job.id)).code == "analysis_rejected"
 
     async def test_uploads_are_accepted_and_end_once_it_is_over(
         self, emptied: Deps, ops: Ops, identity: Identity, accept: Accept, analysis: Control

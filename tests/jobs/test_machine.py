@@ -222,10 +222,16 @@ class Machine(RuleBasedStateMachine):
     def ask(self, held: Job) -> None:
         self.attempt(held, Move.ASK, keep_claim=True, stamps=["asked_ms"], asks=1)
 
-    @rule(held=claims, outcome=sampled_from([State.FAILED, State.PARKED]), works=booleans())
-    def settle(self, held: Job, outcome: State, works: bool) -> None:  # noqa: FBT001  # drawn by Hypothesis
-        if self.attempt(held, Move.SETTLE, keep_claim=True, outcome=outcome, works=works):
-            self.world.jobs[held.id].outcome = outcome
+    @rule(target=claims, held=consumes(claims), outcome=sampled_from([State.FAILED, State.PARKED]), works=booleans())
+    def settle(self, held: Job, outcome: State, works: bool) -> Any:  # noqa: FBT001  # drawn by Hypothesis
+        """How it ends is decided; the worker may go on to write it down."""
+        after = self.attempt(held, Move.SETTLE, claim_next=True, outcome=outcome, works=works)
+        if after is None:
+            return multiple()
+        model = self.world.jobs[held.id]
+        model.outcome = outcome
+        self.world.take(model, after.claim)
+        return after if after.claim else multiple()
 
     @rule(held=consumes(claims))
     def conclude(self, held: Job) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jobs.actors import run_stages
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity
@@ -125,13 +126,25 @@ class TestRestarting:
         assert await emptied.valkey.ttl(f"yousync:events:{job.id}") == -1
         assert await command(emptied.valkey, "SCARD", f"yousync:owner:{job.owner}") == 1
 
+    async def test_and_so_is_the_patience_with_what_it_depends_on(
+        self, emptied: Deps, ops: Ops, accept: Accept, analysis: Control
+    ) -> None:
+        job = await put(emptied, await bring(emptied, await accept(), State.PARKED))
+        await command(emptied.valkey, "HSET", f"yousync:job:{job.id}", "created_ms", 1, "began_ms", 1)
+        again = await ops.restart(job.id, stage=None, by=ME)
+        assert (again.created_ms, again.began_ms) == (1, again.updated_ms)
+        await analysis.behave("http_503")
+        await run_stages(emptied, again.id, again.version)
+        held = await read(emptied, again)
+        assert (held.state, held.holds) == (State.UPLOADED, 1)
+
     async def test_it_begins_where_it_had_got_to(
         self, emptied: Deps, engine: Engine, identity: Identity, ops: Ops, accept: Accept, analysis: Control
     ) -> None:
         """Parked while S3 was away: what is staged is all there is of the audio."""
         await analysis.behave("inline")
         job = await bring(emptied, await accept(), State.UPLOADING)
-        job = await emptied.store.move(job, Move.SETTLE, keep_claim=True, outcome=State.PARKED, stage=Stage.UPLOAD)
+        job = await emptied.store.move(job, Move.SETTLE, claim_next=True, outcome=State.PARKED, stage=Stage.UPLOAD)
         assert isinstance(await persist(emptied, job), Concluded)
         await emptied.store.conclude(job, State.PARKED, code="")
         assert (await ops.restart(job.id, stage=None, by=ME)).state is State.ACCEPTED
@@ -205,6 +218,27 @@ async def refused(sentence: str, doing: Awaitable[Any]) -> None:
     with pytest.raises(OperationRefused) as caught:
         await doing
     assert caught.value.detail == sentence
+
+
+class TestReasons:
+    async def test_what_cannot_be_stored_is_left_out(self, emptied: Deps, ops: Ops, accept: Accept) -> None:
+        by = By(who="mi\0na", why="the \ud800 server\0 was moved")
+        assert (by.who, by.why) == ("mina", "the ? server was moved")
+        job = await bring(emptied, await accept(), State.WAITING)
+        held = await claimed(emptied, await ops.cancel(job.id, by=by))
+        assert await persist(emptied, held) == Concluded(State.CANCELLED, "cancelled")
+        [event] = [event for event in (await AnalysisResult.get(job_id=job.id)).history if event["move"] == "cancel"]
+        assert (event["actor"], event["cause"]) == (by.who, by.why)
+
+    async def test_nor_does_it_keep_a_job_from_its_end_that_was_told_otherwise(
+        self, emptied: Deps, accept: Accept
+    ) -> None:
+        job = await bring(emptied, await accept(), State.SUBMITTING)
+        event = {"cause": "said\0 so"}
+        job = await emptied.store.move(job, Move.SETTLE, claim_next=True, event=event, outcome=State.PARKED)
+        assert isinstance(await persist(emptied, job), Concluded)
+        [event] = [event for event in (await AnalysisResult.get(job_id=job.id)).history if event["move"] == "settle"]
+        assert event["cause"] == "said so"
 
 
 class TestCancelling:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
+from typing_extensions import override
 
+from jobs import keys
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity, WrongValkey, identify
-from jobs.reconciler import presence, reconcile
+from jobs.reconciler import presence, present, reconcile, reconcile_forever
+from jobs.store import Store
 from jobs.worker import working
 from models.analysis_result import AnalysisResult
+from models.db import DATABASE_DOWN, connection
 from tests.jobs.conftest import Accept
 from tests.standing_in import Control
 from tests.waiting import until
@@ -22,6 +28,7 @@ from yousync.failures import Down
 from yousync.job import Job, State
 from yousync.local.port import free_port
 from yousync.storage import open_storage
+from yousync.valkey import connect
 
 
 @pytest_asyncio.fixture
@@ -51,6 +58,7 @@ async def test_a_job_whose_audio_is_stored_goes_on(
     record = await emptied.store.read(job.id)
     assert record is not None
     assert (record.state, record.run) == (State.UPLOADED, 2)
+    assert record.began_ms == record.updated_ms > record.created_ms
     assert (record.run, record.version) > (job.run, job.version), "streams see it as news"
     async with working(emptied, identity):
 
@@ -94,12 +102,31 @@ async def test_a_result_that_was_kept_is_used(
     assert (await AnalysisResult.get(job_id=job.id)).overall_score == 0.25
 
 
+async def test_a_result_that_is_kept_just_when_the_record_is_made_is_used_too(
+    emptied: Deps, engine: Engine, identity: Identity, accept: Accept
+) -> None:
+    job = await accept()
+    await lose(emptied, job)
+
+    class Late(Store):
+        @override
+        async def keep_for_lost(self, job_id: str, body: bytes) -> None:
+            await self.adopt(job)
+            await super().keep_for_lost(job_id, body)
+
+    late = replace(emptied, store=Late(emptied.valkey, emptied.valkey, emptied.settings))
+    assert await Engine(late, identity).deliver(job.id, b'{"result":{}}') == "delivered"
+    record = await emptied.store.read(job.id)
+    assert record is not None
+    assert (record.state, record.inbox) == (State.RECEIVED, True)
+
+
 async def test_running_and_young_jobs_are_left_alone(
     emptied: Deps, identity: Identity, accept: Accept, here: asyncpg.Connection
 ) -> None:
     running, young = await accept(), await accept()
     await lose(emptied, young)
-    assert await reconcile(emptied, identity, here) == 0
+    assert await reconcile(emptied, identity, here, grace_seconds=60) == 0
     await AnalysisResult.filter(job_id=young.id).delete()
     assert await reconcile(emptied, identity, here, grace_seconds=-1) == 0
     assert await emptied.store.read(running.id) is not None
@@ -123,7 +150,7 @@ async def test_rows_of_another_valkey_are_its_own_while_somebody_lives_there(
 ) -> None:
     job = await accept()
     await lose(emptied, job)
-    elsewhere = Identity(incarnation="ab" * 16)
+    elsewhere = replace(identity, incarnation="ab" * 16)
     async with presence(emptied, elsewhere) as other:
         assert await reconcile(emptied, elsewhere, other, grace_seconds=-1) == 0
         assert (await AnalysisResult.get(job_id=job.id)).status == "processing"
@@ -137,6 +164,88 @@ async def test_and_are_adopted_when_nobody_does(
     await lose(emptied, job)
     assert await reconcile(emptied, identity, here, grace_seconds=-1) == 1
     assert (await AnalysisResult.get(job_id=job.id)).state == "failed"
+
+
+class TestPresence:
+    """Postgres may have been started anew while nobody had anything to say to it."""
+
+    async def test_whoever_reconciles_notices_that_its_connection_has_ended(
+        self, emptied: Deps, identity: Identity
+    ) -> None:
+        reconciling = asyncio.create_task(reconcile_forever(often(emptied), identity))
+        await _cut_off(await until(_present))
+        await until(reconciling.done)
+        with pytest.raises(DATABASE_DOWN):
+            await reconciling
+
+    async def test_a_process_that_does_not_is_present_all_the_same(self, emptied: Deps, identity: Identity) -> None:
+        async with present(often(emptied), identity):
+            first = await until(_present)
+            await _cut_off(first)
+
+            async def again() -> bool:
+                return bool(await _present() - first)
+
+            await until(again)
+
+        async def nobody() -> bool:
+            return not await _present()
+
+        await until(nobody)
+
+
+class TestForgetful:
+    """Valkey is emptied under those who live on it."""
+
+    async def test_it_gets_its_names_back(self, emptied: Deps, identity: Identity) -> None:
+        await emptied.valkey.flushall()
+        async with present(emptied, identity):
+            await until(lambda: emptied.valkey.exists(keys.INCARNATION))
+        assert await identify(emptied.valkey, emptied.settings) == identity
+
+    async def test_where_somebody_new_was_faster_its_name_holds_for_all(
+        self, emptied: Deps, identity: Identity, accept: Accept
+    ) -> None:
+        """Else the new one would wait for ever for the old one to leave its lost jobs."""
+        job, veteran = await accept(), replace(identity)
+        await emptied.valkey.flushall()
+        fresh = await identify(emptied.valkey, emptied.settings)
+        assert fresh != veteran
+        async with present(often(emptied), veteran), presence(emptied, fresh) as here:
+            await until(lambda: veteran == fresh)
+
+            async def adopted() -> bool:
+                return await reconcile(emptied, fresh, here, grace_seconds=-1) == 1
+
+            await until(adopted)
+        assert (await AnalysisResult.get(job_id=job.id)).code == "audio_lost"
+
+    async def test_one_that_is_only_away_is_waited_for(self, emptied: Deps, identity: Identity) -> None:
+        """Its jobs are nobody else's meanwhile."""
+        away = emptied.settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{free_port()}")})
+        async with connect(away.redis_url.get_secret_value()) as nobody:
+            deps = often(replace(emptied, valkey=nobody))
+            async with present(deps, identity):
+                first = await until(_present)
+                await asyncio.sleep(0.3)
+                assert await _present() == first
+
+
+def often(deps: Deps) -> Deps:
+    return replace(deps, settings=deps.settings.model_copy(update={"reconcile_seconds": 0.05}))
+
+
+async def _present() -> set[int]:
+    """The server processes behind all connections that say somebody uses a Valkey."""
+    query = """
+        SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+        WHERE datname = current_database() AND locktype = 'advisory' AND classid = $1 AND granted"""
+    return {row["pid"] for row in await connection().execute_query_dict(query, [0x594F5359])}
+
+
+async def _cut_off(processes: set[int]) -> None:
+    query = "SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid"
+    await connection().execute_query(query, [list(processes)])
 
 
 class TestIdentity:

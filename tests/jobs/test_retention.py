@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 
 from jobs.actors import run_stages
 from jobs.deps import Deps
@@ -82,6 +83,31 @@ async def test_results_of_nobody_go_sooner_but_never_while_they_run(
     assert (await row_of(nobodys)).deleted_at is not None
     for job in (named, running, again):
         assert (await row_of(job)).deleted_at is None
+
+
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.WAITING, State.PERSISTING])
+async def test_a_job_that_goes_on_just_then_is_left_alone(
+    emptied: Deps, identity: Identity, accept: Accept, state: State
+) -> None:
+    ops, me = Ops(emptied, identity), By(who="mina", why="no longer kept")
+    running = await bring(emptied, await accept(), state)
+    assert not await ops.expire(running.id, by=me)
+    assert await read(emptied, running) == running
+    assert (await row_of(running)).deleted_at is None
+    ended = await bring(emptied, await accept(), State.FAILED)
+    assert await ops.expire(ended.id, by=me)
+    assert (await read(emptied, ended)).state is State.CLEANING
+    assert (await row_of(ended)).deleted_at is not None
+
+
+async def test_a_host_whose_clock_is_ahead_removes_nothing_early(
+    emptied: Deps, identity: Identity, accept: Accept
+) -> None:
+    ended = await bring(emptied, await accept(), State.FAILED)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=400)):
+        removed = await retain(keeping(emptied, retain_failed_days=300.0, retain_history_days=300.0), identity)
+    assert removed == 0
+    assert (await row_of(ended)).deleted_at is None
 
 
 async def test_a_tombstone_whose_cleaning_was_lost_is_found_and_dropped_at_last(

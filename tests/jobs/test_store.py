@@ -130,6 +130,20 @@ class TestAccepting:
         assert again == first
         assert await emptied.store.staged(job.id) == b"x"
 
+    @pytest.mark.parametrize("state", [State.UPLOADED, State.FAILED])
+    async def test_also_when_its_job_has_moved_on_meanwhile(self, emptied: Deps, state: State) -> None:
+        job = a_job()
+        await emptied.store.accept(job, AUDIO, owner_limit=20)
+        await command(emptied.valkey, "HSET", f"yousync:job:{job.id}", "state", state.value)
+        again = await emptied.store.accept(job, AUDIO, owner_limit=20)
+        assert (again.id, again.state, again.version) == (job.id, state, 1)
+
+    async def test_nor_does_its_audio_go_early_then(self, emptied: Deps) -> None:
+        job = a_job()
+        for _ in range(2):
+            await emptied.store.accept(job, AUDIO, owner_limit=20)
+        assert await emptied.valkey.pttl(f"yousync:audio:{job.id}") > 86_400_000
+
 
 class TestHandingOver:
     async def test_what_lies_in_the_queue_is_what_arq_itself_would_write(self, emptied: Deps) -> None:
@@ -276,17 +290,18 @@ class TestDelivering:
     async def test_a_late_result_unparks(self, emptied: Deps) -> None:
         job = await waiting(emptied)
         job = await claimed(emptied, job)
-        job = await emptied.store.move(job, Move.SETTLE, keep_claim=True, outcome=State.PARKED, code="analysis_timeout")
+        job = await emptied.store.move(job, Move.SETTLE, claim_next=True, outcome=State.PARKED, code="analysis_timeout")
         parked = await emptied.store.conclude(job, State.PARKED, code="analysis_timeout")
         assert await emptied.store.deliver(parked.id, b"{}") == "delivered"
         after = await emptied.store.read(parked.id)
         assert after is not None
         assert (after.state, after.run, after.outcome) == (State.RECEIVED, 2, None)
+        assert after.began_ms == after.updated_ms
         assert await emptied.valkey.ttl(f"yousync:job:{job.id}") == -1
 
     async def test_a_result_that_comes_while_the_job_is_being_parked_counts(self, emptied: Deps) -> None:
         job = await claimed(emptied, await waiting(emptied))
-        job = await emptied.store.move(job, Move.SETTLE, keep_claim=True, outcome=State.PARKED, code="analysis_timeout")
+        job = await emptied.store.move(job, Move.SETTLE, claim_next=True, outcome=State.PARKED, code="analysis_timeout")
         assert await emptied.store.deliver(job.id, b"{}") == "delivered"
         with pytest.raises(Fenced):
             await emptied.store.conclude(job, State.PARKED, code="analysis_timeout")
@@ -298,7 +313,7 @@ class TestDelivering:
         self, emptied: Deps
     ) -> None:
         job = await claimed(emptied, await waiting(emptied))
-        job = await emptied.store.move(job, Move.SETTLE, keep_claim=True, outcome=State.FAILED, code="analysis_failed")
+        job = await emptied.store.move(job, Move.SETTLE, claim_next=True, outcome=State.FAILED, code="analysis_failed")
         assert await emptied.store.deliver(job.id, b'{"n":1}') == "late"
         await emptied.store.conclude(job, State.FAILED, code="analysis_failed")
         assert await emptied.store.deliver(job.id, b'{"n":1}') == "duplicate"

@@ -7,7 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 
+from jobs import keys
 from jobs.deps import Deps
 from jobs.tail import Line, tail, tail_all
 from tests.jobs.bringing import RESULT, bring, claimed, read
@@ -38,8 +40,18 @@ async def collected(lines: AsyncGenerator[Line, None], *, endless: bool = False)
         await lines.aclose()
 
 
-async def subscribers(deps: Deps, channel: bytes) -> int:
-    return int((await command(deps.valkey, "PUBSUB", "NUMSUB", channel))[1])
+async def listeners(deps: Deps) -> int:
+    return int((await command(deps.valkey, "PUBSUB", "NUMSUB", keys.MOVED))[1])
+
+
+@pytest_asyncio.fixture
+async def alone(emptied: Deps) -> None:
+    """Nobody listens: Valkey has noticed that those of the tests before have gone."""
+    await until(lambda: nobody_listens(emptied))
+
+
+async def nobody_listens(deps: Deps) -> bool:
+    return not await listeners(deps)
 
 
 async def test_a_job_is_told_from_its_first_event_to_its_last(emptied: Deps, accept: Accept) -> None:
@@ -65,12 +77,12 @@ async def bring_to_end(deps: Deps, job_id: str) -> int:
     return (await deps.store.conclude(job, State.COMPLETED, code="")).version
 
 
+@pytest.mark.usefixtures("alone")
 async def test_nothing_is_missed_when_the_subscription_breaks(emptied: Deps, accept: Accept) -> None:
     job = await accept()
-    channel = f"yousync:changed:{job.id}".encode()
     async with collected(tail(emptied, job.id)) as lines:
         await until(lambda: len(lines) == 1)
-        await until(lambda: subscribers(emptied, channel))
+        await until(lambda: listeners(emptied))
         await command(emptied.valkey, "CLIENT", "KILL", "TYPE", "pubsub")
         end = await bring(emptied, job, State.COMPLETED)
     assert [line.event.version for line in lines] == list(range(1, end.version + 1))
@@ -94,10 +106,11 @@ async def test_what_is_no_job_is_not_found(emptied: Deps, job_id: str) -> None:
         await anext(tail(emptied, job_id))
 
 
+@pytest.mark.usefixtures("alone")
 async def test_all_jobs_are_told_from_now_on(emptied: Deps, accept: Accept) -> None:
     before = await bring(emptied, await accept(), State.WAITING)
     async with collected(tail_all(emptied), endless=True) as seen:
-        await until(lambda: command(emptied.valkey, "PUBSUB", "NUMPAT"))
+        await until(lambda: listeners(emptied))
         new = await accept()
         await emptied.store.deliver(before.id, RESULT)
         await claimed(emptied, await read(emptied, new))

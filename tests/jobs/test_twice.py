@@ -17,7 +17,7 @@ from jobs.outcomes import Concluded
 from jobs.pipeline import MOVES, Move
 from jobs.script import Script
 from jobs.stages.persist import persist
-from jobs.store import Store
+from jobs.store import Due, Store
 from jobs.worker import working
 from tests.jobs.bringing import bring, claimed, read
 from tests.jobs.conftest import Accept
@@ -50,6 +50,21 @@ def echo(emptied: Deps) -> Deps:
 @pytest.fixture
 def twice(echo: Deps, identity: Identity) -> Ops:
     return Ops(echo, identity)
+
+
+async def test_a_move_is_not_made_under_the_claim_of_whoever_came_since(echo: Deps, accept: Accept) -> None:
+    assert isinstance(echo.store.script, Echo)
+    held = await bring(echo, await accept(), State.SUBMITTING)
+    waits = await echo.store.move(held, Move.WAIT, due=Due(seconds=600))
+    again = echo.store.script.again
+    assert (await again())[0] == b"moved"
+    asking = await claimed(echo, waits)
+    assert (await again())[0] == b"fenced"
+    asked = await echo.store.move(asking, Move.ASK, keep_claim=True)
+    again = echo.store.script.again
+    assert (await again())[0] == b"moved"
+    await claimed(echo, asked)
+    assert (await again())[0] == b"fenced"
 
 
 async def test_a_restart_is_one(emptied: Deps, twice: Ops, accept: Accept) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
-from jobs.changes import Changes, open_changes
+from jobs import keys
+from jobs.changes import open_changes
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity
@@ -28,6 +29,7 @@ from tests.waiting import until
 from yousync.job import State
 from yousync.local.port import free_port
 from yousync.settings import Settings
+from yousync.tasks import cancel
 
 
 async def test_a_worker_outlives_a_valkey_that_takes_no_writes(
@@ -106,56 +108,56 @@ async def test_a_worker_that_waits_for_its_valkey_still_ends_when_told_to(settin
         await away.kill()
 
 
+class Heard:
+    """What a listener was told."""
+
+    def __init__(self) -> None:
+        self.hints: list[str] = []
+        self.begun = 0
+
+    def began(self) -> None:
+        self.begun += 1
+
+
 class TestChanges:
-    @pytest_asyncio.fixture
-    async def heard(self, emptied: Deps) -> AsyncIterator[tuple[Changes, list[str]]]:
-        hints: list[str] = []
-        async with open_changes(emptied.settings) as changes:
-            listening = asyncio.create_task(changes.listen(hints.append))
-            yield changes, hints
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+    @pytest_asyncio.fixture(params=[keys.CHANGED, keys.MOVED])
+    async def heard(self, emptied: Deps, request: pytest.FixtureRequest) -> AsyncIterator[Heard]:
+        heard = Heard()
+        async with open_changes(emptied.settings, request.param) as changes:
+            listening = asyncio.create_task(changes.listen(heard.hints.append, heard.began))
+            await until(lambda: heard.begun)
+            yield heard
+            await cancel(listening)
 
-    async def test_a_hint_comes_with_every_change(
-        self, emptied: Deps, heard: tuple[Changes, list[str]], accept: Accept
-    ) -> None:
-        changes, hints = heard
+    async def test_a_hint_comes_with_every_change(self, emptied: Deps, heard: Heard, accept: Accept) -> None:
         job = await accept()
-        await changes.follow(job.id)
-        assert hints, "following is itself a hint: there may be news since one last looked"
-        hints.clear()
+        await until(lambda: heard.hints == [job.id])
         await emptied.store.claim(job.id, 1)
-        await until(lambda: job.id in hints)
+        await until(lambda: heard.hints == [job.id] * 2)
 
-    async def test_what_is_no_longer_followed_is_no_longer_heard(
-        self, emptied: Deps, heard: tuple[Changes, list[str]]
-    ) -> None:
-        changes, hints = heard
-        await changes.follow("a")
-        await changes.unfollow("a")
-        await changes.follow("b")
-        hints.clear()
-        await emptied.store.hint("a")
-        await emptied.store.hint("b")
-        await until(lambda: hints)
-        assert hints == ["b"]
-
-    async def test_no_number_of_cuts_makes_it_deaf(self, emptied: Deps, heard: tuple[Changes, list[str]]) -> None:
-        changes, hints = heard
-        for cut in range(8):
-            await asyncio.gather(
-                *(changes.follow(f"job-{cut}-{number}") for number in range(10)),
-                command(emptied.valkey, "CLIENT", "KILL", "TYPE", "pubsub"),
-                *(changes.unfollow(f"job-{cut - 1}-{number}") for number in range(10)),
-            )
-        await until(lambda: _hears(emptied, "job-7-3", hints))
-        assert not await _hears(emptied, "job-2-3", hints)
+    async def test_listening_begins_again_after_every_cut_and_says_so(self, emptied: Deps, heard: Heard) -> None:
+        for _ in range(4):
+            begun = heard.begun
+            await command(emptied.valkey, "CLIENT", "KILL", "TYPE", "pubsub")
+            await until(lambda: heard.begun > begun)  # noqa: B023  # awaited within the round
+        await command(emptied.valkey, "PUBLISH", keys.CHANGED, "a")
+        await command(emptied.valkey, "PUBLISH", keys.MOVED, "a")
+        await until(lambda: heard.hints == ["a"])
 
 
-async def _hears(deps: Deps, job_id: str, hints: list[str]) -> bool:
-    hints.clear()
-    await deps.store.hint(job_id)
-    await deps.store.hint("job-7-9")
-    with suppress(TimeoutError):
-        await until(lambda: "job-7-9" in hints, seconds=2)
-    return job_id in hints
+async def test_what_shows_nothing_is_hinted_at_to_operators_only(emptied: Deps, accept: Accept) -> None:
+    shown, all_of_it = Heard(), Heard()
+    settings = emptied.settings
+    async with open_changes(settings) as changes, open_changes(settings, keys.MOVED) as moves:
+        listening = [
+            asyncio.create_task(changes.listen(shown.hints.append, shown.began)),
+            asyncio.create_task(moves.listen(all_of_it.hints.append, all_of_it.began)),
+        ]
+        await until(lambda: shown.begun and all_of_it.begun)
+        job = await emptied.store.claim((await accept()).id, 1)
+        assert job is not None
+        job = await emptied.store.move(job, Move.FINISH, claim_next=True)
+        await emptied.store.move(job, Move.ASK, keep_claim=True, stamps=["asked_ms"], asks=1)
+        await until(lambda: len(all_of_it.hints) == 5)
+        assert len(shown.hints) == 3, "accepted, uploading, submitting: uploaded looks as before, and so does asked"
+        await cancel(*listening)

@@ -17,10 +17,11 @@ from aiohttp import web
 from models.script import Script
 from tests.processes import WebProcess, died
 from tests.standing_in import Control
+from tests.valkey_command import command
 from tests.waiting import until
 from tests.web.conftest import form, recording
 from tests.web.following import follow, read_stream
-from web.wiring import HUB
+from web.wiring import DEPS, HUB
 from yousync.job import PROGRESS
 from yousync.local.port import free_port
 from yousync.settings import Settings
@@ -170,3 +171,17 @@ async def test_a_result_reads_as_the_contract_says(client: aiohttp.ClientSession
             body = await reply.json()
         assert set(body) == {"job_id", "token_id", "status", "progress", "result", "message", "created_at"}
         assert (body["status"], body["progress"], body["token_id"]) == ("completed", 100, script.token_id)
+
+
+async def test_what_happens_while_the_process_hears_nothing_is_told_afterwards(
+    app: web.Application, client: aiohttp.ClientSession, script: Script, analysis: Control
+) -> None:
+    await analysis.behave("hold")
+    job_id = await upload(client, script)
+    await until_waiting(client, job_id)
+    valkey = app[DEPS].valkey
+    async with asyncio.timeout(20), client.get(f"/scripts/analysis-progress/{job_id}") as reply:
+        assert (await read_stream(reply, until=1)).last["progress"] == 90
+        await command(valkey, "HSET", f"yousync:job:{job_id}", "progress", "95", "version", "99")  # nobody is told
+        await command(valkey, "CLIENT", "KILL", "TYPE", "pubsub")
+        assert (await read_stream(reply, until=1)).last["progress"] == 95

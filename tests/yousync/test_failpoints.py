@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,3 +71,15 @@ def test_nothing_is_wrapped_in_production() -> None:
 def test_a_wrong_order_is_refused() -> None:
     with pytest.raises(ValueError, match="pause"):
         failpoints.Failpoints("pause:3")
+
+
+def test_a_process_freezes_where_it_was_told_and_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "passed"
+    env = {"YOUSYNC_FAILPOINTS": f"record:{file},stop:audio.put.after:1"}
+    child = subprocess.Popen([sys.executable, "-c", PROGRAM], env=env, cwd=Path(failpoints.__file__).parents[1])
+    _, status = os.waitpid(child.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    assert file.read_text().split() == ALL[:2]
+    child.send_signal(signal.SIGCONT)
+    assert child.wait(20) == 0
+    assert file.read_text().split() == ALL

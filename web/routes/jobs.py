@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from aiohttp import web
-from aiohttp_sse import EventSourceResponse, sse_response
 from pydantic import BaseModel, Field
-from typing_extensions import override
 
 from jobs.engine import Engine
 from web.contract import Contract
 from web.hub import Frame, Watcher
-from web.wiring import ENGINE, HUB, SETTINGS
+from web.replies import Streamed
+from web.streams import Stream
+from web.wiring import ENGINE, HUB, KEEP_ALIVE
 from yousync.errors import DependencyDown, JobNotFound
 from yousync.job import Status, View, is_job_id
 
 routes = Contract(tag="Recordings")
 
 _RETRY_MS = 1500
-_SEND_TIMEOUT_SECONDS = 25.0
 _LAST_EVENT_ID = re.compile(r"(\d{1,9})-(\d{1,9})")
 
 
@@ -87,15 +85,15 @@ async def script_analysis_result(request: web.Request, *, path: JobPath) -> JobS
 
 
 @routes.get("/tokens/analysis-progress/{job_id}", events=JobEvent, raises=(JobNotFound, DependencyDown))
-async def token_analysis_progress(request: web.Request, *, path: JobPath, header: JobHeaders) -> web.StreamResponse:
+async def token_analysis_progress(_request: web.Request, *, path: JobPath, header: JobHeaders) -> Streamed:
     """Follow a job: its whole state at once and at every change, until it has ended."""
-    return await _stream(request, path.job_id, header.last_event_id)
+    return _streamed(path.job_id, header.last_event_id)
 
 
 @routes.get("/scripts/analysis-progress/{job_id}", events=JobEvent, raises=(JobNotFound, DependencyDown))
-async def script_analysis_progress(request: web.Request, *, path: JobPath, header: JobHeaders) -> web.StreamResponse:
+async def script_analysis_progress(_request: web.Request, *, path: JobPath, header: JobHeaders) -> Streamed:
     """Follow a job: its whole state at once and at every change, until it has ended."""
-    return await _stream(request, path.job_id, header.last_event_id)
+    return _streamed(path.job_id, header.last_event_id)
 
 
 async def _view(engine: Engine, job_id: str) -> View:
@@ -105,58 +103,44 @@ async def _view(engine: Engine, job_id: str) -> View:
     return view
 
 
-async def _stream(request: web.Request, job_id: str, last_event_id: str | None) -> web.StreamResponse:
+def _streamed(job_id: str, last_event_id: str | None) -> Streamed:
+    if not is_job_id(job_id):
+        raise JobNotFound
+    return Streamed(partial(_stream, job_id, _version(last_event_id)))
+
+
+async def _stream(job_id: str, seen: tuple[int, int], request: web.Request) -> web.StreamResponse:
     """Send frames until the last one, the client's end, or ours.
 
     A client that has seen the present state already (Last-Event-ID) is sent the next one; the last state is
     always sent. An unknown job is a 404, at which EventSource stops trying.
     """
-    if not is_job_id(job_id):
-        raise JobNotFound
-    hub = request.app[HUB]
-    async with hub.watch(job_id) as watcher:
+    hub, keep_alive = request.app[HUB], request.app[KEEP_ALIVE]
+    with hub.watch(job_id) as watcher:
         first = await watcher.next()
         if first is None:
             raise DependencyDown(retry_after=1) if hub.closed else JobNotFound
-        async with sse_response(
-            request,
-            ping_interval=request.app[SETTINGS].sse_keepalive_seconds,
-            send_timeout=_SEND_TIMEOUT_SECONDS,
-            response_cls=_Stream,
-        ) as stream:
-            stream.gone = watcher.close
-            # A client that is gone, or reads nothing, comes back with its Last-Event-ID.
-            with suppress(ConnectionResetError, TimeoutError, DependencyDown):
-                await _follow(stream, watcher, first, _version(last_event_id))
+        stream = Stream(request, watcher.close)
+        await stream.prepare(request)
+        keep_alive.add(stream)
+        try:
+            await _follow(stream, watcher, first, seen)
+        except (ConnectionResetError, TimeoutError, DependencyDown):
+            pass  # a client that is gone, or reads nothing, comes back with its Last-Event-ID
+        finally:
+            keep_alive.discard(stream)
     return stream
 
 
-class _Stream(EventSourceResponse):
-    """Calls `gone` when it ends: it is the keep-alive that notices a vanished client."""
-
-    gone: Callable[[], None] = staticmethod(lambda: None)
-
-    @override
-    async def _ping(self) -> None:
-        try:
-            await super()._ping()
-        finally:
-            self.gone()
-
-
-async def _follow(stream: EventSourceResponse, watcher: Watcher, first: Frame, seen: tuple[int, int]) -> None:
+async def _follow(stream: Stream, watcher: Watcher, first: Frame, seen: tuple[int, int]) -> None:
     frame: Frame | None = first
     while frame is not None:
         if frame.version > seen or frame.final:
             seen = frame.version
-            await _send(stream, frame)
+            await stream.send(frame.data, id=frame.id, retry=_RETRY_MS)
         if frame.final:
             return
         frame = await watcher.next()
-
-
-async def _send(stream: EventSourceResponse, frame: Frame) -> None:
-    await stream.send(frame.data, id=frame.id, retry=_RETRY_MS)
 
 
 def _version(last_event_id: str | None) -> tuple[int, int]:

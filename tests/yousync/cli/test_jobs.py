@@ -21,6 +21,7 @@ import pytest
 import pytest_asyncio
 from typer.testing import CliRunner
 
+from jobs import keys
 from jobs.deps import Deps, open_deps
 from jobs.engine import Engine
 from jobs.identity import identify
@@ -339,13 +340,17 @@ class TestFollowing:
             stdout=asyncio.subprocess.PIPE,
         )
         assert child.stdout is not None
-        await until(lambda: command(deps.valkey, "PUBSUB", "NUMPAT"))
+        await until(lambda: _somebody_listens(deps))
         jobs = [await accept() for _ in range(2)]
         async with asyncio.timeout(10):
             lines = [json.loads(await child.stdout.readline()) for _ in jobs]
         child.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(child.wait(), 10) == 0
         assert [(line["job_id"], line["event"]["move"]) for line in lines] == [(job.id, "accept") for job in jobs]
+
+
+async def _somebody_listens(deps: Deps) -> bool:
+    return bool((await command(deps.valkey, "PUBSUB", "NUMSUB", keys.MOVED))[1])
 
 
 async def test_what_cannot_be_reached_is_said(settings: Settings, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What came in and what went out, one JSON line each."""
+"""What came in, what was begun and what went out, one JSON line each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 
 
 class Ledger:
-    """JSON lines of all that came in and went out, on the disk before the answer goes out."""
+    """JSON lines on the disk before the answer goes out: each `request`, each `run` begun, each `webhook` tried."""
 
     def __init__(self, path: Path, *, sync: bool) -> None:
         self.lines: list[dict[str, Any]] = []

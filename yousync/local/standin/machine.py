@@ -80,6 +80,7 @@ class Standin:
         if how.body is not None:
             body = how.body.encode() if isinstance(how.body, str) else orjson.dumps(how.body)
         self._answers[asked.job_id] = body
+        await self.ledger.write("run", job_id=asked.job_id)
         if how.mode in {"inline", "inline_scores"}:
             self._called.add(asked.job_id)
             found = result | {"scores": [word["word_score"] for word in result["word_analysis"]]}
