@@ -156,7 +156,8 @@ async def check(ground: Ground, audio: dict[str, bytes], *, outcome: State = Sta
     for job in jobs.values():
         row = await AnalysisResult.get(job_id=job.id)
         adopted = row.history[0]["move"] == Move.ADOPT
-        assert (job.state, row.state, row.run) == (outcome, outcome, 2 if adopted else 1)
+        ends = (job.state, row.state, row.run)
+        assert ends == (outcome, outcome, 2 if adopted else 1), f"{ends}: {row.history}"
         assert (row.result is not None) == (outcome is State.COMPLETED)
         assert row.attempts <= ground.settings.analysis_asks
         counted = [event for event in row.history if event["move"] == Move.RETRY]

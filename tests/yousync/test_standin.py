@@ -224,6 +224,16 @@ async def test_reset_forgets_all_but_the_ledger(backend: Backend) -> None:
     assert [line["event"] for line in await backend.lines("a")] == ["request", "run"]
 
 
+async def test_reset_gives_up_requests_under_way(backend: Backend) -> None:
+    await backend.tell("behaviour", {"mode": "hold", "reply_delay_s": 0.3})
+    asking = asyncio.create_task(backend.ask("a"))
+    await asyncio.sleep(0.1)
+    await backend.tell("reset", {})
+    with pytest.raises(aiohttp.ClientError):
+        await asking
+    assert (await backend.tell("release", {}))["sent"] == []
+
+
 async def test_nonsense_is_refused(backend: Backend) -> None:
     async with backend.session.post(f"{backend.url}/behaviour", json={"mode": "dance"}) as reply:
         assert reply.status == 422

@@ -29,6 +29,7 @@ class Standin:
         self._answers: dict[str, bytes] = {}
         self._called: set[str] = set()
         self._tasks: set[asyncio.Task[int]] = set()
+        self._resets = 0
 
     def behave(self, plan: list[Behaviour]) -> None:
         """Replaces the plan; after the last entry's count the stand-in is normal again."""
@@ -60,8 +61,9 @@ class Standin:
             idempotency_key=request.headers.get("Idempotency-Key"),
             fields=fields,
         )
+        resets = self._resets
         await asyncio.sleep(how.reply_delay_s)
-        if how.mode == "drop":
+        if how.mode == "drop" or resets != self._resets:
             return _cut(request)
         if how.mode.startswith("http_"):
             return web.json_response({"error": "as told"}, status=int(how.mode[5:]))
@@ -141,7 +143,8 @@ class Standin:
         return {"status": "completed", **(told if isinstance(told, dict) else {}), "job_id": job_id}
 
     async def reset(self) -> None:
-        """Forgets behaviour, held webhooks and answers, and gives up webhooks under way; the ledger stays."""
+        """Forgets behaviour, held webhooks and answers, gives up requests and webhooks under way; the ledger stays."""
+        self._resets += 1
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
