@@ -238,6 +238,19 @@ def _too_old(deps: Deps, job: Job) -> bool:
     return job.updated_ms - job.began_ms > deps.settings.staged_audio_days * 86_400_000
 
 
+async def _holds(deps: Deps, job: Job) -> bool:
+    """Renew the lease; False when the claim is gone. What cannot be told now is told the next time."""
+    try:
+        await deps.store.renew(job)
+    except Fenced:
+        return False
+    except VALKEY_DOWN as error:
+        log.warning("lease_not_renewed", cause=type(error).__name__)
+    except Exception:
+        log.exception("lease_not_renewed")
+    return True
+
+
 @asynccontextmanager
 async def _lease(deps: Deps, job: Job) -> AsyncIterator[None]:
     """Keep the lease while the body runs; cancel the body with Fenced when somebody else has taken the job."""
@@ -249,17 +262,11 @@ async def _lease(deps: Deps, job: Job) -> AsyncIterator[None]:
 
     async def keep() -> None:
         nonlocal lost
-        while True:
-            try:
-                await deps.store.renew(job)
-            except Fenced:
-                lost = True
-                if body is not None:
-                    body.cancel()
-                return
-            except VALKEY_DOWN as error:
-                log.warning("lease_not_renewed", cause=type(error).__name__)
+        while await _holds(deps, job):  # noqa: ASYNC110  # nobody tells when the claim is gone
             await asyncio.sleep(every)
+        lost = True
+        if body is not None:
+            body.cancel()
 
     def begin() -> None:
         nonlocal keeper

@@ -129,9 +129,11 @@ class Engine:
         asked = [
             job_id for job_id in job_ids if job_id in unseen or job_id not in records or records[job_id].state.final
         ]
-        rows, unsure = {}, set[str]()
+        rows: dict[str, End | None] = {}
+        unsure = set[str]()
         try:
             rows = await find_ends(asked) if asked else {}
+            unsure = {job_id for job_id, end in rows.items() if end is None}
         except DATABASE_DOWN as error:
             log.warning("ends_unknown", jobs=len(asked), cause=type(error).__name__)
             unsure = set(asked)

@@ -53,11 +53,17 @@ async def recognised(valkey: Redis, identity: Identity) -> bool:
 
     A Valkey that has lost its memory under us gets its names back: what we told others of it goes on being true. Where
     somebody who came later was faster, the new name holds for us as well, so that the old one's jobs are taken care of.
+    Raises WrongValkey when that was another deployment.
     """
     with writing():
         await valkey.set(keys.DEPLOYMENT, identity.deployment, nx=True)
         await valkey.set(keys.INCARNATION, identity.incarnation, nx=True)
-    found = (await valkey.get(keys.INCARNATION) or b"").decode()
+    deployment, incarnation = await valkey.mget(keys.DEPLOYMENT, keys.INCARNATION)
+    if deployment is None or incarnation is None:  # it was emptied this very moment
+        return True
+    if deployment != identity.deployment.encode():
+        raise WrongValkey("Valkey was emptied and is another deployment's now")
+    found = incarnation.decode()
     if found == identity.incarnation:
         return True
     log.warning("valkey_renamed", before=identity.incarnation, now=found)

@@ -45,7 +45,10 @@ class By:
 
 
 class Ops:
-    """Raises JobNotFound, OperationRefused; what is down raises its own errors, and then nothing was done."""
+    """Raises JobNotFound, OperationRefused, and DependencyDown where a later version of ours has the job.
+
+    What is down raises its own errors, and then nothing was done.
+    """
 
     def __init__(self, deps: Deps, identity: Identity) -> None:
         self._deps = deps
@@ -59,10 +62,7 @@ class Ops:
         ended until the new one has.
         """
         row = await self._row(job_id)
-        try:
-            job = await self._store.read(job_id)
-        except ValueError:
-            raise OperationRefused("a later version of the service has it in hand") from None
+        job = await self._store.read(job_id)
         if job is None and not State(row.state).final:
             raise OperationRefused(_LOST)
         if job is not None and not job.state.final:

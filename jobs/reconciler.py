@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,7 @@ import asyncpg
 import structlog
 
 from jobs.deps import Deps
-from jobs.identity import Identity, recognised
+from jobs.identity import Identity, WrongValkey, recognised
 from jobs.pipeline import Move
 from models.analysis_result import AnalysisResult, Conclusion, record_conclusion, unfinished_results
 from models.db import DATABASE_DOWN, credentials
@@ -26,20 +27,20 @@ from yousync.valkey import PROCESS_ID, VALKEY_DOWN
 log = structlog.get_logger(__name__)
 
 _BATCH: Final = 200
+_OTHERS_SECONDS: Final = 5.0  # in which every other process is present again, once Postgres is back
 _PRESENCE: Final = 0x594F5359  # "YOSY": first half of the advisory lock that says "we use this Valkey"
 
 
 @asynccontextmanager
 async def presence(deps: Deps, identity: Identity) -> AsyncIterator[asyncpg.Connection]:
-    """While inside, Postgres knows that somebody lives on this incarnation: nobody adopts its rows.
+    """While inside, Postgres knows that somebody lives on this Valkey: nobody adopts its rows.
 
     Should the connection break, the lock goes with it; the caller starts anew.
     """
     connection = await asyncpg.connect(**credentials(deps.settings.database_url.get_secret_value()), timeout=5)
     try:
-        await connection.execute(
-            "SELECT pg_advisory_lock_shared($1, $2)", _PRESENCE, _lock_number(identity.incarnation)
-        )
+        number = _lock_number(identity.incarnation)
+        await connection.execute("SELECT pg_advisory_lock_shared($1, $2)", _PRESENCE, number, timeout=5)
         yield connection
     finally:
         await connection.close(timeout=5)
@@ -48,48 +49,70 @@ async def presence(deps: Deps, identity: Identity) -> AsyncIterator[asyncpg.Conn
 @asynccontextmanager
 async def present(deps: Deps, identity: Identity) -> AsyncIterator[None]:
     """The same, kept up while inside, for a process that does not reconcile."""
-    keeper = asyncio.create_task(_be_present(deps, identity))
+
+    async def nothing(_: asyncpg.Connection) -> None:
+        return
+
+    keeper = asyncio.create_task(_live(deps, identity, nothing))
     try:
         yield
     finally:
         await cancel(keeper)
 
 
-async def _be_present(deps: Deps, identity: Identity) -> None:
+async def reconcile_forever(deps: Deps, identity: Identity) -> None:
+    """Be present, and reconcile now and again, until cancelled."""
+
+    async def reconciling(connection: asyncpg.Connection) -> None:
+        await reconcile(deps, identity, connection, grace_seconds=deps.settings.reconcile_seconds)
+        await deps.store.prune()
+
+    await _live(deps, identity, reconciling)
+
+
+_Work = Callable[[asyncpg.Connection], Awaitable[None]]
+
+
+async def _live(deps: Deps, identity: Identity, work: _Work) -> None:
+    """Be present whatever comes, and do this work now and again, until cancelled."""
+    pause = 0.0
     while True:
         try:
             async with presence(deps, identity) as connection:
-                async for _ in _rounds(deps, identity, connection):
-                    pass
+                # Where Postgres was away it was so for all: first they are to be present again.
+                await asyncio.sleep(pause)
+                await _rounds(deps, identity, connection, work)
+            pause = 0.0
+        except WrongValkey as error:
+            log.critical("wrong_valkey", cause=str(error))
+            signal.raise_signal(signal.SIGTERM)  # nothing may be taken from it or put into it any more
+            return
         except DATABASE_DOWN as error:
             log.warning("not_present", cause=type(error).__name__)
+            pause = _OTHERS_SECONDS
         except Exception:
             log.exception("not_present")
         await asyncio.sleep(1.0)
 
 
-async def _rounds(deps: Deps, identity: Identity, connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """A round now and again, for as long as the Valkey we live on is the one that the lock speaks of.
+async def _rounds(deps: Deps, identity: Identity, connection: asyncpg.Connection, work: _Work) -> None:
+    """Rounds for as long as the Valkey we live on is the one that the lock speaks of.
 
-    Raises when the connection has ended, and with it the lock: Postgres was started anew, or a peer forgot it.
+    Raises when the connection has ended, and with it the lock.
     """
+    ended = asyncio.Event()
+    connection.add_termination_listener(lambda _: ended.set())
     while True:
         await connection.fetchval("SELECT 1", timeout=5)
-        # One that is away may come back as it was: until then its jobs are nobody else's.
-        with suppress(*VALKEY_DOWN):
+        try:
             if not await recognised(deps.valkey, identity):
                 return
-        yield
-        await asyncio.sleep(deps.settings.reconcile_seconds)
-
-
-async def reconcile_forever(deps: Deps, identity: Identity) -> None:
-    """Reconcile now and again. Ends by raising when Postgres or Valkey is away; the caller starts it anew."""
-    while True:
-        async with presence(deps, identity) as connection:
-            async for _ in _rounds(deps, identity, connection):
-                await reconcile(deps, identity, connection, grace_seconds=deps.settings.reconcile_seconds)
-                await deps.store.prune()
+            await work(connection)
+        except VALKEY_DOWN as error:  # it may come back as it was: until then its jobs are nobody else's
+            log.warning("round_failed", cause=type(error).__name__)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deps.settings.reconcile_seconds):
+                await ended.wait()
 
 
 async def reconcile(deps: Deps, identity: Identity, connection: asyncpg.Connection, *, grace_seconds: float) -> int:

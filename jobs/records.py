@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from jobs import keys
 from jobs.encoding import event_of, job_of
 from jobs.script import Script
+from yousync.errors import DependencyDown
 from yousync.failpoints import failpoints
 from yousync.job import Event, Job, Stage, State
 from yousync.settings import Settings
@@ -77,11 +78,17 @@ class Records:
         return datetime.fromtimestamp(int(seconds) + int(micros) / 1e6, UTC)
 
     async def read(self, job_id: str) -> Job | None:
-        """The record of a job as it stands. Raises ValueError for one of a later version of ours."""
+        """The record of a job as it stands. Raises DependencyDown for one of a later version of ours."""
         found: dict[bytes, bytes] = await self._valkey.execute_command(  # type: ignore[no-untyped-call]  # typed as sync in redis-py 5.3
             "HGETALL", keys.job(job_id)
         )
-        return job_of(found) if found.get(b"state") else None
+        if not found.get(b"state"):
+            return None
+        try:
+            return job_of(found)
+        except (KeyError, ValueError) as error:
+            log.warning("record_unreadable", job_id=job_id, cause=repr(error))
+            raise DependencyDown(retry_after=5) from None
 
     async def exists(self, job_id: str) -> bool:
         """Whether a job has a record, readable or not."""

@@ -134,7 +134,8 @@ class Store(Records):
         """Both in one round trip; audio whose job is refused goes by itself, as if it had been staged before."""
         try:
             async with self._valkey.pipeline(transaction=False) as pipeline:
-                pipeline.set(keys.audio(job_id), audio, px=STAGING_MS)
+                # Sent again after a lost reply it must not shorten the time that acceptance has given it.
+                pipeline.set(keys.audio(job_id), audio, px=STAGING_MS, nx=True)
                 return await self.script.run_after(pipeline, "accept", **arguments)
         except ValkeyUnwritable:
             raise StagingFull(retry_after=5) from None
@@ -356,8 +357,11 @@ class Store(Records):
         await self._run("prune")
 
     async def hint(self, job_id: str) -> None:
-        """Tell whoever watches a job that there is something new to read about it."""
-        await self._valkey.publish(keys.CHANGED, job_id)
+        """Tell whoever watches or follows a job that there is something new to read about it."""
+        async with self._valkey.pipeline(transaction=False) as pipeline:
+            for channel in (keys.CHANGED, keys.MOVED):
+                pipeline.publish(channel, job_id)
+            await pipeline.execute()
 
     async def probe(self) -> None:
         """Write something, to see whether Valkey takes it."""

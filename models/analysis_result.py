@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+import structlog
 from tortoise import fields
 from tortoise.contrib.postgres.indexes import PostgreSQLIndex
 from tortoise.indexes import Index
@@ -19,6 +20,8 @@ from models.token import Token
 from models.user import User
 from yousync.failpoints import failpoints
 from yousync.job import MESSAGES, PROGRESS, Job, State, Status, View, public_status
+
+log = structlog.get_logger(__name__)
 
 
 class UnfinishedIndex(PostgreSQLIndex):
@@ -250,10 +253,21 @@ WHERE job_id = ANY($1) AND deleted_at IS NULL
 """
 
 
-async def find_ends(job_ids: Sequence[str]) -> dict[str, End]:
-    """What the rows of these jobs say, by job id, in one query; deleted ones are not among them."""
+async def find_ends(job_ids: Sequence[str]) -> dict[str, End | None]:
+    """What the rows of these jobs say, by job id, in one query; deleted ones are not among them.
+
+    None is a row that says what only a later version of ours understands.
+    """
     rows = await connection().execute_query_dict(_ENDS, [list(job_ids)])
-    return {row["job_id"]: End(State(row["state"]), _view(row)) for row in rows}
+    return {row["job_id"]: _end(row) for row in rows}
+
+
+def _end(row: dict[str, Any]) -> End | None:
+    try:
+        return End(State(row["state"]), _view(row))
+    except ValueError as error:
+        log.warning("row_unreadable", job_id=row["job_id"], cause=str(error))
+        return None
 
 
 def _view(row: dict[str, Any]) -> View:

@@ -202,6 +202,8 @@ class Hub:
             if job_id in views.known:
                 topic.tell(frame_of(views.known[job_id]))
             elif job_id not in views.unsure:
+                if self._topics.get(job_id) is topic:
+                    del self._topics[job_id]  # whoever comes before its watchers have gone asks anew
                 for watcher in topic.watchers:
                     watcher.close()
         return views.unsure

@@ -27,7 +27,7 @@ class Stream(EventSourceResponse):
         super().__init__(send_timeout=SEND_TIMEOUT_SECONDS)
         self._asked = request
         self._gone = gone
-        self._stuck = False
+        self._untaken = 0  # bytes that lay in the buffer the last time
         self.slot: set[Stream] = set()  # KeepAlive's, where this one is
 
     @override
@@ -49,15 +49,14 @@ class Stream(EventSourceResponse):
         transport = self._asked.transport
         if transport is None or transport.is_closing():
             self._gone()
-        elif transport.get_write_buffer_size() == 0:
-            self._stuck = False
+            return
+        before, self._untaken = self._untaken, transport.get_write_buffer_size()
+        if self._untaken == 0:
             with suppress(ConnectionResetError, RuntimeError):  # just gone; just ended
                 await self.write(_COMMENT)
-        elif self._stuck:
+        elif 0 < before <= self._untaken:
             transport.abort()
             self._gone()
-        else:
-            self._stuck = True
 
 
 class KeepAlive:

@@ -8,7 +8,7 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Final
 
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.retry import Retry
@@ -20,6 +20,7 @@ from redis.exceptions import (
     ResponseError,
     TimeoutError as ValkeyTimeoutError,
 )
+from typing_extensions import override
 
 
 class ValkeyUnwritable(ValkeyConnectionError):
@@ -44,7 +45,10 @@ def writing() -> Iterator[None]:
         raise
 
 
-class _LookedAt:
+_INTRODUCTION_SECONDS: Final = 5.0  # for what is said on a new connection before the first command
+
+
+class _Hurried(Connection):
     """Before each command the pool asks whether something unread lies on the connection, or whether it has ended.
 
     redis-py finds out by reading with no time to wait, which costs as much as a small command. Nothing of ours
@@ -53,23 +57,31 @@ class _LookedAt:
 
     _reader: asyncio.StreamReader | None
 
+    @override
     async def can_read_destructive(self) -> bool:
         """Whether the connection is of no use any more."""
-        return self._reader is None or self._reader.at_eof()
+        reader = self._reader
+        return reader is None or reader.at_eof() or reader.exception() is not None
+
+    @override
+    async def on_connect(self) -> None:
+        """Introduce ourselves; redis-py would wait for ever where `socket_timeout` lets readers wait."""
+        try:
+            async with asyncio.timeout(_INTRODUCTION_SECONDS):
+                await super().on_connect()
+        except TimeoutError:
+            await self.disconnect(nowait=True)
+            raise ValkeyTimeoutError("no answer to a new connection") from None
 
 
-class _Connection(_LookedAt, Connection):
-    """To `redis://`."""
-
-
-class _SSLConnection(_LookedAt, SSLConnection):
-    """To `rediss://`."""
+class _HurriedSSL(_Hurried, SSLConnection):
+    """The same to `rediss://`."""
 
 
 def pool_of(url: str, **options: Any) -> BlockingConnectionPool:
     """A pool for this URL; `options` are redis-py's."""
     pool = BlockingConnectionPool.from_url(url, **options)
-    pool.connection_class = _SSLConnection if issubclass(pool.connection_class, SSLConnection) else _Connection
+    pool.connection_class = _HurriedSSL if issubclass(pool.connection_class, SSLConnection) else _Hurried
     return pool
 
 

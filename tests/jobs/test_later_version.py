@@ -18,7 +18,7 @@ from tests.jobs.test_lines import in_line, line, on_the_clock
 from tests.jobs.test_retention import LONG_AGO, keeping
 from tests.jobs.test_store import queued
 from tests.valkey_command import command
-from yousync.errors import DependencyDown, OperationRefused
+from yousync.errors import DependencyDown
 from yousync.job import Job, Stage, State
 
 ME = By(who="mina", why="a deploy")
@@ -95,6 +95,13 @@ async def test_its_result_is_to_be_sent_again(emptied: Deps, engine: Engine, acc
     assert await emptied.store.inbox(job.id) is None
 
 
+async def test_its_row_keeps_nobody_from_theirs(emptied: Deps, engine: Engine, accept: Accept) -> None:
+    job, other = await accept(), await accept()
+    await AnalysisResult.filter(job_id=job.id).update(state="x")
+    views = await engine.live_views([job.id, other.id], unseen={job.id, other.id})
+    assert (set(views.known), views.unsure) == ({other.id}, {job.id})
+
+
 async def test_who_deletes_it_may(emptied: Deps, identity: Identity, accept: Accept) -> None:
     job = await foreign(emptied, await bring(emptied, await accept(), State.WAITING))
     await Ops(emptied, identity).delete(job.id, by=ME)
@@ -103,5 +110,11 @@ async def test_who_deletes_it_may(emptied: Deps, identity: Identity, accept: Acc
 
 async def test_who_restarts_it_is_told(emptied: Deps, identity: Identity, accept: Accept) -> None:
     job = await foreign(emptied, await bring(emptied, await accept(), State.PARKED))
-    with pytest.raises(OperationRefused, match="later version"):
+    with pytest.raises(DependencyDown):
         await Ops(emptied, identity).restart(job.id, stage=None, by=ME)
+
+
+async def test_who_uploads_the_same_again_is_to_come_back(emptied: Deps, accept: Accept) -> None:
+    await foreign(emptied, await accept(audio=b"the same"))
+    with pytest.raises(DependencyDown):
+        await accept(audio=b"the same")

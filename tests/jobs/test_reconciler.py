@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -15,12 +17,12 @@ from typing_extensions import override
 from jobs import keys
 from jobs.deps import Deps
 from jobs.engine import Engine
-from jobs.identity import Identity, WrongValkey, identify
+from jobs.identity import Identity, WrongValkey, identify, recognised
 from jobs.reconciler import presence, present, reconcile, reconcile_forever
 from jobs.store import Store
 from jobs.worker import working
 from models.analysis_result import AnalysisResult
-from models.db import DATABASE_DOWN, connection
+from models.db import connection
 from tests.jobs.conftest import Accept
 from tests.standing_in import Control
 from tests.waiting import until
@@ -28,6 +30,7 @@ from yousync.failures import Down
 from yousync.job import Job, State
 from yousync.local.port import free_port
 from yousync.storage import open_storage
+from yousync.tasks import cancel
 from yousync.valkey import connect
 
 
@@ -169,24 +172,26 @@ async def test_and_are_adopted_when_nobody_does(
 class TestPresence:
     """Postgres may have been started anew while nobody had anything to say to it."""
 
-    async def test_whoever_reconciles_notices_that_its_connection_has_ended(
-        self, emptied: Deps, identity: Identity
+    async def test_whoever_reconciles_is_present_again_before_it_adopts_anything(
+        self, emptied: Deps, identity: Identity, accept: Accept
     ) -> None:
-        reconciling = asyncio.create_task(reconcile_forever(often(emptied), identity))
-        await _cut_off(await until(_present))
-        await until(reconciling.done)
-        with pytest.raises(DATABASE_DOWN):
-            await reconciling
+        """Also when the next round is a minute away; and others get the time to be so as well."""
+        reconciling = asyncio.create_task(reconcile_forever(emptied, identity))
+        first = await until(_present)
+        job = await accept()
+        await AnalysisResult.filter(job_id=job.id).update(created_at=datetime(2020, 1, 1, tzinfo=UTC))
+        await lose(emptied, job)
+        await _cut_off(first)
+        await until(lambda: _others(first))
+        assert (await AnalysisResult.get(job_id=job.id)).status == "processing"
+        await until(lambda: _failed(job))
+        await cancel(reconciling)
 
     async def test_a_process_that_does_not_is_present_all_the_same(self, emptied: Deps, identity: Identity) -> None:
-        async with present(often(emptied), identity):
+        async with present(emptied, identity):
             first = await until(_present)
             await _cut_off(first)
-
-            async def again() -> bool:
-                return bool(await _present() - first)
-
-            await until(again)
+            await until(lambda: _others(first))
 
         async def nobody() -> bool:
             return not await _present()
@@ -220,6 +225,20 @@ class TestForgetful:
             await until(adopted)
         assert (await AnalysisResult.get(job_id=job.id)).code == "audio_lost"
 
+    async def test_nobody_goes_on_with_one_that_is_another_deployment_s_now(
+        self, emptied: Deps, identity: Identity
+    ) -> None:
+        await emptied.valkey.set(keys.DEPLOYMENT, "another")
+        with pytest.raises(WrongValkey):
+            await recognised(emptied.valkey, identity)
+        told_to_go = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_go.set)
+        try:
+            async with present(emptied, identity):
+                await asyncio.wait_for(told_to_go.wait(), 10)
+        finally:
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+
     async def test_one_that_is_only_away_is_waited_for(self, emptied: Deps, identity: Identity) -> None:
         """Its jobs are nobody else's meanwhile."""
         away = emptied.settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{free_port()}")})
@@ -241,6 +260,14 @@ async def _present() -> set[int]:
         SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
         WHERE datname = current_database() AND locktype = 'advisory' AND classid = $1 AND granted"""
     return {row["pid"] for row in await connection().execute_query_dict(query, [0x594F5359])}
+
+
+async def _others(first: set[int]) -> bool:
+    return bool(await _present() - first)
+
+
+async def _failed(job: Job) -> bool:
+    return (await AnalysisResult.get(job_id=job.id)).status == "failed"
 
 
 async def _cut_off(processes: set[int]) -> None:

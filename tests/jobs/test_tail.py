@@ -11,7 +11,10 @@ import pytest_asyncio
 
 from jobs import keys
 from jobs.deps import Deps
+from jobs.identity import Identity
+from jobs.reconciler import presence, reconcile
 from jobs.tail import Line, tail, tail_all
+from models.analysis_result import AnalysisResult
 from tests.jobs.bringing import RESULT, bring, claimed, read
 from tests.jobs.conftest import Accept, a_job
 from tests.valkey_command import command
@@ -107,6 +110,17 @@ async def test_what_is_no_job_is_not_found(emptied: Deps, job_id: str) -> None:
 
 
 @pytest.mark.usefixtures("alone")
+async def test_a_job_that_was_lost_with_its_valkey_is_told_to_its_end(
+    emptied: Deps, identity: Identity, accept: Accept
+) -> None:
+    job = await accept()
+    async with collected(tail(emptied, job.id)) as lines, presence(emptied, identity) as here:
+        await until(lambda: len(lines) == 1)
+        await emptied.valkey.flushall()
+        await reconcile(emptied, identity, here, grace_seconds=-1)
+    assert (await AnalysisResult.get(job_id=job.id)).code == "audio_lost"
+
+
 async def test_all_jobs_are_told_from_now_on(emptied: Deps, accept: Accept) -> None:
     before = await bring(emptied, await accept(), State.WAITING)
     async with collected(tail_all(emptied), endless=True) as seen:

@@ -7,8 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from redis.asyncio.client import Pipeline
+from redis.exceptions import ConnectionError as ValkeyConnectionError
 from typing_extensions import override
 
+from jobs import keys
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity
@@ -65,6 +68,25 @@ async def test_a_move_is_not_made_under_the_claim_of_whoever_came_since(echo: De
     assert (await again())[0] == b"moved"
     await claimed(echo, asked)
     assert (await again())[0] == b"fenced"
+
+
+async def test_audio_that_is_staged_again_keeps_the_time_that_acceptance_gave_it(emptied: Deps, accept: Accept) -> None:
+    """The client's pipeline broke in its middle when it was sent again."""
+    job = await accept()
+    given = await emptied.valkey.pttl(keys.audio(job.id))
+
+    class Broken(Script):
+        @override
+        async def run_after(self, pipeline: Pipeline, command: str, **arguments: Any) -> list[Any]:
+            await pipeline.execute()
+            raise ValkeyConnectionError
+
+    store = Store(emptied.valkey, emptied.valkey, emptied.settings)
+    store.script = Broken(emptied.valkey, emptied.settings)
+    with pytest.raises(ValkeyConnectionError):
+        await store.accept(job, b"audio", owner_limit=9)
+    assert given > 86_400_000
+    assert await emptied.valkey.pttl(keys.audio(job.id)) > 86_400_000
 
 
 async def test_a_restart_is_one(emptied: Deps, twice: Ops, accept: Accept) -> None:

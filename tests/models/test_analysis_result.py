@@ -49,7 +49,9 @@ async def row_of(job: Job) -> AnalysisResult:
 async def test_the_row_is_there_as_soon_as_the_job_is(job: Job) -> None:
     await record_accepted(job)
     await record_accepted(job)
-    view = (await find_ends([job.id]))[job.id].view
+    found = (await find_ends([job.id]))[job.id]
+    assert found is not None
+    view = found.view
     assert (view.status, view.progress, view.version) == (Status.PROCESSING, 10, (1, 1))
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+from aiohttp import web
+
 from web.hub import Watcher, _Topic, frame_of
-from yousync.job import Status, View
+from web.wiring import HUB
+from yousync.job import Kind, Status, View, new_job_id
 
 
 def view(version: tuple[int, int], *, progress: int = 40, status: Status = Status.PROCESSING) -> View:
@@ -54,6 +57,14 @@ async def test_the_end_is_told_also_by_a_life_that_counts_from_one_again() -> No
     frame = await watcher.next()
     assert frame is not None
     assert frame.final
+
+
+async def test_whoever_comes_while_others_leave_is_told_as_well(app: web.Application) -> None:
+    hub, nobody = app[HUB], new_job_id(Kind.SCRIPT)
+    with hub.watch(nobody) as first:
+        assert await first.next() is None
+        with hub.watch(nobody) as second:  # the first has not gone yet
+            assert await asyncio.wait_for(second.next(), 5) is None
 
 
 async def test_a_closed_watcher_stays_closed() -> None:

@@ -70,6 +70,26 @@ async def test_a_client_that_left_is_noticed() -> None:
         keep_alive.discard(served.stream)
 
 
+async def test_a_client_that_is_slow_but_takes_something_is_not() -> None:
+    async with opened() as (served, reader, writer):
+        stream, transport = served.stream, served.transport
+        assert stream is not None
+        assert transport is not None
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        writing = asyncio.create_task(stream.write(b"x" * FAR_MORE_THAN_BUFFERS))
+        await until(lambda: transport.get_write_buffer_size() > 0)
+        for _ in range(3):
+            left = transport.get_write_buffer_size()
+            await stream.poke()
+            while transport.get_write_buffer_size() >= left:
+                await reader.read(2**16)
+        assert transport.get_write_buffer_size() > 0
+        assert not served.gone.is_set()
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+
+
 async def test_a_client_that_takes_nothing_for_a_whole_interval_is_let_go() -> None:
     async with opened() as (served, reader, _):
         stream, transport = served.stream, served.transport
