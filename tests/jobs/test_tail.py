@@ -109,7 +109,6 @@ async def test_what_is_no_job_is_not_found(emptied: Deps, job_id: str) -> None:
         await anext(tail(emptied, job_id))
 
 
-@pytest.mark.usefixtures("alone")
 async def test_a_job_that_was_lost_with_its_valkey_is_told_to_its_end(
     emptied: Deps, identity: Identity, accept: Accept
 ) -> None:
@@ -121,8 +120,10 @@ async def test_a_job_that_was_lost_with_its_valkey_is_told_to_its_end(
     assert (await AnalysisResult.get(job_id=job.id)).code == "audio_lost"
 
 
+@pytest.mark.usefixtures("alone")
 async def test_all_jobs_are_told_from_now_on(emptied: Deps, accept: Accept) -> None:
     before = await bring(emptied, await accept(), State.WAITING)
+    await asyncio.sleep(0.01)  # "now" is a millisecond, and what happened within it is told
     async with collected(tail_all(emptied), endless=True) as seen:
         await until(lambda: listeners(emptied))
         new = await accept()
