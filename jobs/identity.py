@@ -32,6 +32,7 @@ class Identity:
 
     deployment: str
     incarnation: str
+    lost: str = ""  # why this process has to end: its Valkey has become another's
 
 
 async def identify(valkey: Redis, settings: Settings, *, staging: Redis | None = None) -> Identity:

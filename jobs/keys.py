@@ -1,4 +1,4 @@
-"""The names of all that we keep in Valkey; the scripts in lua/ derive the same ones."""
+"""The names that Python uses of what we keep in Valkey; the script in lua/ derives these and more."""
 
 from __future__ import annotations
 

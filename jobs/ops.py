@@ -24,7 +24,7 @@ from yousync.failures import LEARNER_MESSAGES
 from yousync.job import Event, Job, Stage, State, is_job_id
 
 _DELETED: Final = "deleted"  # the code
-_LOST: Final = "its record is lost; the reconciler takes care of it within a minute"
+_LOST: Final = "its record is lost; the reconciler takes care of it within minutes"
 _LOOK_SECONDS: Final = 0.2
 
 

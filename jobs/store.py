@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from yousync.failpoints import failpoints
 from yousync.failures import LEARNER_MESSAGES
 from yousync.job import FINAL_STATES, Job, State
 from yousync.settings import Settings
-from yousync.valkey import ValkeyUnwritable, writing
+from yousync.valkey import VALKEY_DOWN, ValkeyUnwritable, writing
 
 log = structlog.get_logger(__name__)
 
@@ -163,6 +164,9 @@ class Store(Records):
         )
         if reply[0] != b"claimed":
             return None
+        if not self._same:
+            with suppress(*VALKEY_DOWN):  # whoever reads it will find out
+                await self._staging.pexpire(keys.audio(job_id), self._audio_ms)
         try:
             return job_of_reply(reply[1])
         except (KeyError, ValueError) as error:

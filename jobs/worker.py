@@ -23,7 +23,7 @@ from jobs.actors import advance
 from jobs.deps import Deps, open_deps
 from jobs.gauges import show_gauges
 from jobs.healing import healed
-from jobs.identity import Identity, identified
+from jobs.identity import Identity, WrongValkey, identified
 from jobs.presence import announce_forever
 from jobs.reconciler import reconcile_forever
 from jobs.retention import retain_forever
@@ -293,6 +293,8 @@ async def main(settings: Settings) -> None:
             log.info("worker_ready", slots=settings.worker_slots)
             await stop.wait()
         log.info("worker_stops")
+    if identity is not None and identity.lost:
+        raise WrongValkey(identity.lost)
 
 
 async def _unless(stop: asyncio.Event, wanted: Coroutine[Any, Any, Identity]) -> Identity | None:

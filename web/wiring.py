@@ -10,9 +10,9 @@ from aiohttp import web
 from jobs.changes import open_changes
 from jobs.deps import Deps, open_deps
 from jobs.engine import Engine
-from jobs.identity import identified
+from jobs.identity import WrongValkey, identified
 from jobs.ops import Ops
-from jobs.reconciler import present
+from jobs.tenancy import resident
 from jobs.worker import working
 from web.catalogue import Sentences
 from web.hub import Hub, running_hub
@@ -51,8 +51,10 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             app[PROBER] = await stack.enter_async_context(Prober.open(max_seconds=settings.max_audio_seconds))
             app[SENTENCES] = Sentences()
             app[BUDGET] = UploadBudget(settings.uploads_in_flight_bytes)
-            await stack.enter_async_context(working(deps, identity) if with_worker else present(deps, identity))
+            await stack.enter_async_context(working(deps, identity) if with_worker else resident(deps, identity))
             memory.settle()
             yield
+        if identity.lost:
+            raise WrongValkey(identity.lost)
 
     return opened

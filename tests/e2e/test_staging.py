@@ -60,6 +60,17 @@ async def test_from_upload_to_scores(deps: Deps, another_valkey: Valkey, standin
         await until(lambda: ready_again(client))
 
 
+async def test_what_is_staged_lasts_from_the_last_claim(deps: Deps, tmp_path: Path) -> None:
+    assert deps.staging is not None
+    script, web = await make_script(), WebProcess(deps.settings, logs=tmp_path)
+    async with running(web), aiohttp.ClientSession(web.url) as client:
+        async with client.post(f"/scripts/{script.id}/upload-audio", data=form(recording())) as reply:
+            job_id = (await reply.json())["job_id"]
+        await deps.staging.pexpire(audio(job_id), 60_000)
+        assert await deps.store.claim(job_id, 1)
+        assert await deps.staging.pttl(audio(job_id)) > 86_400_000
+
+
 async def ready(client: aiohttp.ClientSession) -> int:
     async with client.get("/readyz") as reply:
         return reply.status

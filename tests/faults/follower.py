@@ -34,7 +34,7 @@ class Follower:
             aiohttp.ClientSession(url, timeout=aiohttp.ClientTimeout(total=60)) as client,
             client.get(f"/scripts/analysis-progress/{self.job_id}", headers=headers) as reply,
         ):
-            assert reply.status == 200, "EventSource would never try again"
+            assert reply.status == 200, f"{reply.status}: EventSource would never try again"
             self.connections += 1
             # A stream that ends is resumed; one that is cut off in the middle raises here.
             self.messages += (await read_stream(reply)).messages

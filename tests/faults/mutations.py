@@ -268,8 +268,8 @@ _LOSING_VALKEY: Final = (
     Mutation(
         name="rows of a Valkey that lives are adopted by another",
         file="jobs/reconciler.py",
-        right="    if not await connection.fetchval(",
-        wrong="    if await connection.fetchval(",
+        right="ours or not await lived_on(connection, row.incarnation)",
+        wrong="True",
         test=f"{_RECONCILER}test_rows_of_another_valkey_are_its_own_while_somebody_lives_there",
     ),
     Mutation(
@@ -386,8 +386,8 @@ _FAULTS: Final = (
     Mutation(
         name="the jobs of a stack that lives are adopted",
         file="jobs/reconciler.py",
-        right="    if not await connection.fetchval(",
-        wrong="    if await connection.fetchval(",
+        right="ours or not await lived_on(connection, row.incarnation)",
+        wrong="True",
         test=f"{_HERE}test_two_stacks.py::test_a_second_valkey_on_the_same_database",
     ),
     Mutation(

@@ -108,6 +108,22 @@ async def test_a_second_database_on_the_same_valkey(ground: Ground, new_database
     assert "REDIS_URL names a Valkey that belongs to another deployment" in stranger.process.tail()
 
 
+@pytest.mark.parametrize("kind", some("evicted", ["web", "worker"], 1))
+async def test_a_valkey_that_becomes_another_s_is_left(ground: Ground, kind: str) -> None:
+    """It was emptied, and somebody else was faster: whoever lived on it goes, and a process manager sees why."""
+    await ground.clear()
+    watchful = replace(ground, settings=ground.settings.model_copy(update={"reconcile_seconds": 0.5}))
+    tenant = watchful.web(with_worker=False) if kind == "web" else watchful.worker()
+    await tenant.start()
+    try:
+        await ground.deps.valkey.set("yousync:deployment", "another")
+        assert await died(tenant) == 3
+    finally:
+        await tenant.kill()
+        await ground.clear()
+    assert "another deployment's now" in tenant.process.tail()
+
+
 async def another_deployment(new_database: NewDatabase) -> str:
     """A database as if migrated by somebody else; tests' databases are copies, and a copy is the same deployment."""
     dsn = await new_database()

@@ -74,3 +74,8 @@ async def _concluded(deps: Deps, job: Job) -> Job:
     end = await persist(deps, job)
     assert isinstance(end, Concluded)
     return await deps.store.conclude(job, end.state, code=end.code)
+
+
+async def lose(deps: Deps, job: Job) -> None:
+    """What a wiped Valkey does to a job."""
+    await deps.valkey.delete(f"yousync:job:{job.id}", f"yousync:events:{job.id}", f"yousync:audio:{job.id}")

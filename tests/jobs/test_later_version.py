@@ -9,8 +9,9 @@ from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity
 from jobs.ops import By, Ops
-from jobs.reconciler import presence, reconcile
+from jobs.reconciler import reconcile
 from jobs.retention import retain
+from jobs.tenancy import tenancy
 from models.analysis_result import AnalysisResult
 from tests.jobs.bringing import bring, read
 from tests.jobs.conftest import Accept
@@ -76,7 +77,7 @@ async def test_nobody_takes_it_out_of_its_line(emptied: Deps, identity: Identity
 
 async def test_its_row_is_not_taken_for_lost(emptied: Deps, identity: Identity, accept: Accept) -> None:
     job = await foreign(emptied, await accept())
-    async with presence(emptied, identity) as here:
+    async with tenancy(emptied, identity) as here:
         assert await reconcile(emptied, identity, here, grace_seconds=-1) == 0
     assert (await AnalysisResult.get(job_id=job.id)).status == "processing"
 

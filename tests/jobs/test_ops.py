@@ -199,7 +199,7 @@ class TestRestarting:
     async def test_a_job_whose_record_is_lost_is_the_reconcilers(self, emptied: Deps, ops: Ops, accept: Accept) -> None:
         job = await accept()
         await emptied.valkey.delete(f"yousync:job:{job.id}")
-        lost = "its record is lost; the reconciler takes care of it within a minute"
+        lost = "its record is lost; the reconciler takes care of it within minutes"
         await refused(lost, ops.restart(job.id, stage=None, by=ME))
         await refused(lost, ops.cancel(job.id, by=ME))
         await refused(lost, ops.accept_late(job.id, by=ME))

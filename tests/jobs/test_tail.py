@@ -12,8 +12,9 @@ import pytest_asyncio
 from jobs import keys
 from jobs.deps import Deps
 from jobs.identity import Identity
-from jobs.reconciler import presence, reconcile
+from jobs.reconciler import reconcile
 from jobs.tail import Line, tail, tail_all
+from jobs.tenancy import tenancy
 from models.analysis_result import AnalysisResult
 from tests.jobs.bringing import RESULT, bring, claimed, read
 from tests.jobs.conftest import Accept, a_job
@@ -113,7 +114,7 @@ async def test_a_job_that_was_lost_with_its_valkey_is_told_to_its_end(
     emptied: Deps, identity: Identity, accept: Accept
 ) -> None:
     job = await accept()
-    async with collected(tail(emptied, job.id)) as lines, presence(emptied, identity) as here:
+    async with collected(tail(emptied, job.id)) as lines, tenancy(emptied, identity) as here:
         await until(lambda: len(lines) == 1)
         await emptied.valkey.flushall()
         await reconcile(emptied, identity, here, grace_seconds=-1)

@@ -163,6 +163,19 @@ async def test_an_unknown_job_is_not_found(client: aiohttp.ClientSession, job_id
             assert (await reply.json())["code"] == "job_not_found"
 
 
+async def test_a_process_that_stops_sends_new_streams_elsewhere(
+    app: web.Application, client: aiohttp.ClientSession
+) -> None:
+    """With an error EventSource would give up for good."""
+    hub = app[HUB]
+    hub.closed = True
+    try:
+        async with client.get(f"/scripts/analysis-progress/{'0' * 32}") as reply:
+            assert (reply.status, await reply.text()) == (200, "retry: 1500\r\n\r\n")
+    finally:
+        hub.closed = False
+
+
 async def test_a_result_reads_as_the_contract_says(client: aiohttp.ClientSession, script: Script) -> None:
     job_id = await upload(client, script)
     await follow(client, job_id)

@@ -22,6 +22,7 @@ from yousync.job import Status, View, is_job_id
 routes = Contract(tag="Recordings")
 
 _RETRY_MS = 1500
+_COME_BACK = f"retry: {_RETRY_MS}\r\n\r\n".encode()
 _LAST_EVENT_ID = re.compile(r"(\d{1,9})-(\d{1,9})")
 
 
@@ -113,15 +114,19 @@ async def _stream(job_id: str, seen: tuple[int, int], request: web.Request) -> w
     """Send frames until the last one, the client's end, or ours.
 
     A client that has seen the present state already (Last-Event-ID) is sent the next one; the last state is
-    always sent. An unknown job is a 404, at which EventSource stops trying.
+    always sent. An unknown job is a 404, at which EventSource stops trying; a process that stops says nothing and
+    ends, at which it comes back to another.
     """
     hub, keep_alive = request.app[HUB], request.app[KEEP_ALIVE]
     with hub.watch(job_id) as watcher:
         first = await watcher.next()
-        if first is None:
-            raise DependencyDown(retry_after=1) if hub.closed else JobNotFound
+        if first is None and not hub.closed:
+            raise JobNotFound
         stream = Stream(request, watcher.close)
         await stream.prepare(request)
+        if first is None:
+            await stream.write(_COME_BACK)
+            return stream
         keep_alive.add(stream)
         try:
             await _follow(stream, watcher, first, seen)
