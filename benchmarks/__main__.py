@@ -12,13 +12,14 @@ from typing import Final
 
 from rich.console import Console
 
-from benchmarks import machine
+from benchmarks import machine, sizing
 from benchmarks.findings import Plan, Section
 from benchmarks.ground import LIMITS, VALKEY_MEMORY, Ground, open_ground
 from benchmarks.report import as_text, headline, page
 from benchmarks.scenarios import accepting, growing, hearing, memory, running, solo, streaming, through
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+_OPERATIONS: Final = PAGE.with_name("operations.md")
 _FULL_ROUNDS: Final = 3
 
 Scenario = Callable[[Ground, Plan], Awaitable[Section]]
@@ -71,7 +72,9 @@ async def _run(names: list[str], plan: Plan, *, write: bool) -> None:
     if write:
         run = [_when(minutes, plan, load), _limits()]
         PAGE.write_text(page(sections, machine=machine.described(), run=run))
-        console.print(f"\nwritten to {PAGE}")
+        figures = {name: figure for section in sections for name, figure in section.figures.items()}
+        sizing.write(sizing.Measured.of(figures), _OPERATIONS)
+        console.print(f"\nwritten to {PAGE}, and its sizing to {_OPERATIONS}")
 
 
 def _when(minutes: float, plan: Plan, load: float) -> str:

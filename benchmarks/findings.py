@@ -35,6 +35,7 @@ class Section:
     rows: list[Row] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)  # for what is reckoned from them, by name and unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

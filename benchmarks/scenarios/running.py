@@ -60,6 +60,7 @@ async def measure(ground: Ground, plan: Plan) -> Section:
         Table(head, [_cells(concurrency, side, rounds) for (concurrency, side), rounds in found.items()])
     )
     section.notes.append("CPU is that of web and worker together (of the one process of the old design), children too.")
+    section.figures["web and worker ms"] = _both(found, _FREEZES, "cpu_ms")[0].median
     return section
 
 

@@ -98,6 +98,7 @@ async def measure(ground: Ground, plan: Plan) -> Section:
         f"Opening all took {_seconds([found.open_seconds for found in rounds])} s. Idle is over "
         f"{number(idle_seconds)} s, keep-alives included."
     )
+    section.figures["stream kB"] = Spread(tuple(found.kilobytes for found in rounds)).median
     return section
 
 

@@ -62,6 +62,8 @@ async def measure(ground: Ground, plan: Plan) -> Section:
     )
     cells = [_cells("YouSync", ours), _cells(f"arq, {_HANDOVERS} empty jobs", alone)]
     section.tables.append(Table(("CPU ms a job", "jobs/s", *_PROCESSES), cells))
+    costs = {name: Spread(tuple(one.cpu_ms[name] for one in ours)).median for name in ("worker", "valkey", "postgres")}
+    section.figures |= {"jobs/s": rate.median} | {f"{name} ms": cost for name, cost in costs.items()}
     return section
 
 

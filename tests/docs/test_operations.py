@@ -175,6 +175,10 @@ def test_defaults_are_told_as_they_are(title: str) -> None:
         assert float(default.split()[0]) == Settings.model_fields[name.lower()].default, name
 
 
+def test_the_sizing_table_is_filled_in() -> None:
+    assert [hosts.split(",")[0] for hosts, *_ in table("Sizing")] == ["1", "2", "3", "6"]
+
+
 def test_settings_are_called_by_their_names() -> None:
     prose = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
     named = set(re.findall(r"\b[A-Z]{2,}(?:_[A-Z]+)+\b", prose)) - {"RCLONE_S3_PROVIDER"}
