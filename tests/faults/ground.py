@@ -185,8 +185,8 @@ def legal_path(row: AnalysisResult) -> None:
 async def stored_once(ground: Ground, job: Job, audio: bytes) -> None:
     """Its audio is in S3, whole and once, and nothing half-way beside it."""
     client, bucket = ground.deps.storage._client, ground.deps.storage.bucket
-    listed = await client.list_objects_v2(Bucket=bucket, Prefix="audio/")
-    keys = [found["Key"] for found in listed.get("Contents", []) if job.id in found["Key"]]
+    listed = await client.list_objects_v2(Bucket=bucket, Prefix=f"audio/{job.id}")
+    keys = [found["Key"] for found in listed.get("Contents", [])]
     assert keys == [job.s3_key]
     stored = await client.get_object(Bucket=bucket, Key=job.s3_key)
     async with stored["Body"] as body:

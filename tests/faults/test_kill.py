@@ -23,7 +23,6 @@ async def test_a_kill_at_any_point_loses_nothing(ground: Ground, tmp_path: Path)
     scenarios = (SCENARIOS[0], *some("scenarios", SCENARIOS[1:], 1))
     began = time.monotonic()
     trials = await points_of(ground, scenarios, tmp_path)
-    assert len(trials) > 2 * 36, "every effect has its failpoints"
     chosen = some("kills", trials, SAMPLE)
     outcomes: list[Outcome] = []
     for number, trial in enumerate(chosen, start=1):
