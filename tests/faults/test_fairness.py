@@ -54,6 +54,9 @@ async def test_one_owners_hundreds_do_not_make_another_wait(ground: Ground) -> N
     async with running(ground.web(with_worker=False), ground.worker()):
         await alone(ground, 12_000)  # what is slow the first time only
         solo = await alone(ground, 12_001)
+        # Its places get free one after the other, as a server's do; all at once would make everybody wait in rounds.
+        first = [{"mode": "normal", "delay_s": (place + 1) / AT_ONCE, "count": 1} for place in range(AT_ONCE)]
+        await ground.analysis.plan(*first, {"mode": "normal", "delay_s": 1.0})
         await flood(ground)
         took = await alone(ground, 12_002)
         ahead = await AnalysisResult.exclude(state=State.COMPLETED).count()
