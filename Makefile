@@ -17,7 +17,7 @@ ARGS ?=
 help:
 	@echo "make run           the whole of YouSync on http://127.0.0.1:8000, with a demonstration (ARGS='--port 9000')"
 	@echo "make test          lint, types, import rules and all tests that need nothing but Python (ARGS=tests/web)"
-	@echo "make faults        every process killed at every point it could die, every outage, every promise broken (three quarters of an hour)"
+	@echo "make faults        every process killed at every point it could die, every outage, every promise broken (half an hour)"
 	@echo "make bench         the speed beside the old design and the least possible, into docs/benchmarks.md (12 minutes)"
 	@echo "make test-browser  the tests in a real browser (Debian packages: chromium chromium-driver)"
 	@echo "make lint          everything of 'make test' but the tests"
