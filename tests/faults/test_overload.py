@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest_asyncio
 
+from benchmarks.measure import forget_peak, peak_bytes, resident_bytes
 from tests.factories import make_user
 from tests.faults.chance import ALL
 from tests.faults.ground import Ground, check, different, say
@@ -91,18 +91,15 @@ class Memory:
     """How much memory a process has come to need from now on."""
 
     def __init__(self, web: WebProcess) -> None:
-        self._folder = Path(f"/proc/{web.process.pid}")
-        (self._folder / "clear_refs").write_text("5")  # the highest so far is what it has now
-        self._before = self._figure("VmRSS")
+        assert web.process.pid is not None
+        self._pid = web.process.pid
+        forget_peak(self._pid)
+        self._before = resident_bytes(self._pid)
 
     @property
     def grown(self) -> int:
         """Bytes more than in the beginning, at the highest."""
-        return self._figure("VmHWM") - self._before
-
-    def _figure(self, name: str) -> int:
-        lines = (self._folder / "status").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+        return peak_bytes(self._pid) - self._before
 
 
 @pytest_asyncio.fixture(scope="module")

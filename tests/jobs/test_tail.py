@@ -18,7 +18,7 @@ from jobs.tenancy import tenancy
 from models.analysis_result import AnalysisResult
 from tests.jobs.bringing import RESULT, bring, claimed, read
 from tests.jobs.conftest import Accept, a_job
-from tests.valkey_command import command
+from tests.valkey_command import command, listeners
 from tests.waiting import until
 from yousync.errors import JobNotFound
 from yousync.job import State
@@ -44,10 +44,6 @@ async def collected(lines: AsyncGenerator[Line, None], *, endless: bool = False)
         await lines.aclose()
 
 
-async def listeners(deps: Deps) -> int:
-    return int((await command(deps.valkey, "PUBSUB", "NUMSUB", keys.MOVED))[1])
-
-
 @pytest_asyncio.fixture
 async def alone(emptied: Deps) -> None:
     """Nobody listens: Valkey has noticed that those of the tests before have gone."""
@@ -55,7 +51,7 @@ async def alone(emptied: Deps) -> None:
 
 
 async def nobody_listens(deps: Deps) -> bool:
-    return not await listeners(deps)
+    return not await listeners(deps.valkey, keys.MOVED)
 
 
 async def test_a_job_is_told_from_its_first_event_to_its_last(emptied: Deps, accept: Accept) -> None:
@@ -86,7 +82,7 @@ async def test_nothing_is_missed_when_the_subscription_breaks(emptied: Deps, acc
     job = await accept()
     async with collected(tail(emptied, job.id)) as lines:
         await until(lambda: len(lines) == 1)
-        await until(lambda: listeners(emptied))
+        await until(lambda: listeners(emptied.valkey, keys.MOVED))
         await command(emptied.valkey, "CLIENT", "KILL", "TYPE", "pubsub")
         end = await bring(emptied, job, State.COMPLETED)
     assert [line.event.version for line in lines] == list(range(1, end.version + 1))
@@ -126,7 +122,7 @@ async def test_all_jobs_are_told_from_now_on(emptied: Deps, accept: Accept) -> N
     before = await bring(emptied, await accept(), State.WAITING)
     await asyncio.sleep(0.01)  # "now" is a millisecond, and what happened within it is told
     async with collected(tail_all(emptied), endless=True) as seen:
-        await until(lambda: listeners(emptied))
+        await until(lambda: listeners(emptied.valkey, keys.MOVED))
         new = await accept()
         await emptied.store.deliver(before.id, RESULT)
         await claimed(emptied, await read(emptied, new))

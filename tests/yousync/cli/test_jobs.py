@@ -34,7 +34,7 @@ from tests.jobs.bringing import RESULT, bring, claimed, read
 from tests.jobs.conftest import Accept, a_job, a_recording
 from tests.processes import WebProcess, WorkerProcess, environment
 from tests.standing_in import control
-from tests.valkey_command import command
+from tests.valkey_command import listeners
 from tests.waiting import until
 from tests.yousync.cli.test_commands import ROOT, Ended, yousync
 from yousync.cli.app import app
@@ -340,17 +340,13 @@ class TestFollowing:
             stdout=asyncio.subprocess.PIPE,
         )
         assert child.stdout is not None
-        await until(lambda: _somebody_listens(deps))
+        await until(lambda: listeners(deps.valkey, keys.MOVED))
         jobs = [await accept() for _ in range(2)]
         async with asyncio.timeout(10):
             lines = [json.loads(await child.stdout.readline()) for _ in jobs]
         child.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(child.wait(), 10) == 0
         assert [(line["job_id"], line["event"]["move"]) for line in lines] == [(job.id, "accept") for job in jobs]
-
-
-async def _somebody_listens(deps: Deps) -> bool:
-    return bool((await command(deps.valkey, "PUBSUB", "NUMSUB", keys.MOVED))[1])
 
 
 async def test_what_cannot_be_reached_is_said(settings: Settings, tmp_path: Path) -> None:
