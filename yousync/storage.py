@@ -32,7 +32,7 @@ CONTENT_TYPES = {
     "flac": "audio/flac",
 }
 LINK_SECONDS: Final = 900
-"""How long a link to an object opens it; whoever holds the link may."""
+"""How long a link to an object opens it unless asked otherwise; whoever holds the link may."""
 
 
 class Storage:
@@ -69,13 +69,13 @@ class Storage:
                 raise
             return int(found["ContentLength"])
 
-    async def presigned(self, key: str) -> str:
-        """A link that fetches what lies under `key` for the next LINK_SECONDS, whether or not anything does.
+    async def presigned(self, key: str, seconds: int = LINK_SECONDS) -> str:
+        """A link that fetches what lies under `key` for so many seconds from now, whether or not anything does.
 
         It is made without asking S3, so it is there while S3 is not.
         """
         return await self._signer.generate_presigned_url(
-            "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=LINK_SECONDS
+            "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
         )
 
     @failpoints("storage.delete")

@@ -51,6 +51,12 @@ async def test_a_link_opens_one_object_for_whoever_holds_it(settings: Settings) 
                 assert reply.status in {400, 403}, other
 
 
+async def test_a_link_lasts_as_long_as_it_was_asked_to(settings: Settings) -> None:
+    async with open_storage(settings) as storage:
+        for link, seconds in ((await storage.presigned("a.wav"), 900), (await storage.presigned("a.wav", 3600), 3600)):
+            assert f"X-Amz-Expires={seconds}&" in link
+
+
 async def test_a_link_names_the_address_that_browsers_reach(settings: Settings) -> None:
     async def link(**changes: str | None) -> str:
         async with open_storage(settings.model_copy(update=changes)) as storage:
