@@ -16,8 +16,8 @@ ALLOWED: web.AppKey[frozenset[str]] = web.AppKey("allowed_origins", frozenset)
 
 MAX_AGE_SECONDS = 7200  # Chromium caches a preflight no longer
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-REQUEST_HEADERS = "authorization, content-type, idempotency-key, last-event-id, x-request-id"
-EXPOSED_HEADERS = "Location, Retry-After, X-Request-Id, ETag"
+REQUEST_HEADERS = "authorization, content-type, idempotency-key, if-none-match, last-event-id, prefer, x-request-id"
+EXPOSED_HEADERS = "Location, Retry-After, X-Request-Id, ETag, Deprecation, Link, RateLimit, RateLimit-Policy"
 
 
 def install_cors(app: web.Application, origins: Iterable[str]) -> None:

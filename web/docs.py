@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from aiohttp import ETag, web
+from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from web.conditional import conditional, etag_of
 from web.contract import Contract, spellings
 from web.openapi import document
 from web.replies import encode
@@ -107,14 +107,10 @@ def _asset(path: Path) -> Handler:
 
 
 def _openapi(body: bytes) -> Handler:
-    tag = ETag(hashlib.sha256(body).hexdigest()[:32])
+    tag = etag_of(body)
 
     async def openapi(request: web.Request) -> web.Response:
-        response = web.Response(body=body, content_type="application/json", headers={"Cache-Control": _REVALIDATE})
-        if any(known.value in (tag.value, "*") for known in request.if_none_match or ()):
-            response = web.Response(status=304, headers={"Cache-Control": _REVALIDATE})
-        response.etag = tag
-        return response
+        return conditional(request, body, etag=tag, headers={}, personal=False)
 
     return openapi
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
 
-from web.contract import Auth, Contract, Endpoint
+from web.contract import Contract
+from web.endpoint import Auth, Endpoint
 from web.inputs import header_name
 from web.problems import PROBLEM_TYPE, problem_type
 from yousync.errors import YouSyncError
@@ -23,6 +24,7 @@ _SECURITY: dict[Auth, list[dict[str, list[str]]]] = {
     "required": [{"bearer": []}],
     "admin": [{"bearer": ["admin"]}],  # for schemes other than OAuth 2 the list names roles
 }
+_ETAG = {"ETag": {"description": "For If-None-Match", "schema": {"type": "string"}}}
 _Schemas = dict[tuple[str, str], dict[str, Any]]
 
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -108,7 +110,11 @@ def _operation(endpoint: Endpoint, schemas: _Schemas, components: dict[str, Any]
         "tags": [endpoint.tag],
         "summary": endpoint.summary,
         "description": endpoint.description,
-        "responses": {str(endpoint.status): _success(endpoint, schemas), **_failures(endpoint.raises)},
+        "responses": {
+            str(endpoint.status): _success(endpoint, schemas),
+            **_unchanged(endpoint),
+            **_failures(endpoint.raises),
+        },
     }
     parameters = [
         parameter
@@ -122,6 +128,8 @@ def _operation(endpoint: Endpoint, schemas: _Schemas, components: dict[str, Any]
         if location in endpoint.inputs:
             content = {media: {"schema": schemas[endpoint.name, location]}}
             operation["requestBody"] = {"required": True, "content": content}
+    if endpoint.deprecated_for is not None:
+        operation["deprecated"] = True
     if endpoint.auth in _SECURITY:
         operation["security"] = _SECURITY[endpoint.auth]
     return operation
@@ -159,7 +167,15 @@ def _success(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
         response["content"] = {"text/event-stream": {"schema": items}}
     elif endpoint.reply is not None:
         response["content"] = {"application/json": {"schema": schemas[endpoint.name, "reply"]}}
+        if endpoint.method == "GET":
+            response["headers"] = _ETAG
     return response
+
+
+def _unchanged(endpoint: Endpoint) -> dict[str, Any]:
+    if endpoint.method != "GET" or endpoint.reply is None:
+        return {}
+    return {"304": {"description": "What If-None-Match names is still what would be sent", "headers": _ETAG}}
 
 
 def _failures(raises: Iterable[type[YouSyncError]]) -> dict[str, Any]:

@@ -23,6 +23,14 @@ class Reply(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Encoded(Generic[T]):
+    """A reply that was encoded and hashed before, as caches keep it: `T` is what the JSON holds, for the document."""
+
+    body: bytes
+    etag: str  # with its quotes, as `web.conditional.etag_of` makes it
+
+
+@dataclass(frozen=True, slots=True)
 class Streamed:
     """A reply that lasts: `run` prepares it, sends all of it and returns it.
 

@@ -7,6 +7,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Mapping
 
 import structlog
 from aiohttp import web
@@ -26,6 +27,7 @@ _API_PREFIX = re.compile(r"^/api(?=/|$)")
 _TRUSTWORTHY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 REQUEST_ID = web.RequestKey("request_id", str)
+_ADDED = web.RequestKey("added_headers", dict[str, str])
 
 _log = structlog.stdlib.get_logger("web.access")
 
@@ -90,11 +92,17 @@ def route_of(request: web.Request) -> str:
     return _API_PREFIX.sub("", resource.canonical).rstrip("/") or "/"
 
 
+def add_headers(request: web.Request, headers: Mapping[str, str]) -> None:
+    """Put these on the answer to `request`, whatever becomes of it: a reply, a problem or a stream."""
+    request[_ADDED] = {**request.get(_ADDED, {}), **headers}
+
+
 async def _headers(request: web.Request, response: web.StreamResponse) -> None:
     """On every answer, streams and errors too; a route that set one of its own keeps it."""
     headers = response.headers
     if REQUEST_ID in request:
         headers[REQUEST_ID_HEADER] = request[REQUEST_ID]
+    headers.update(request.get(_ADDED, {}))
     headers["Server"] = "yousync"  # aiohttp would name its version and Python's
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")

@@ -8,7 +8,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from web.contract import AUTHENTICATE, Contract, DbId, Reply, register
+from web.contract import AUTHENTICATE, Contract, DbId, Encoded, Reply, register
 from web.docs import install_docs
 from web.problems import problems
 from web.requests import install_requests, requests
@@ -87,10 +87,25 @@ async def get_clip(_request: web.Request, *, path: ClipPath, query: Page, user: 
     return Clip(id=path.token_id, name=user.name if user else "nobody", tags=[*query.tag, str(query.limit)])
 
 
-@routes.get("/clips/latest")
+@routes.get("/clips/latest", aliases=("/clips/newest",))
 async def latest(_request: web.Request) -> list[Clip]:
     """List the newest clips."""
     return [Clip(id=1, name="first")]
+
+
+FROZEN: Encoded[Clip] = Encoded(b'{"id":9,"name":"frozen","tags":[]}', '"as-it-was-hashed"')
+
+
+@routes.get("/clips/frozen")
+async def frozen(_request: web.Request) -> Encoded[Clip]:
+    """Read a clip that was encoded before."""
+    return FROZEN
+
+
+@routes.get("/films/{token_id}", deprecated_for="/clips/{token_id}")
+async def film(_request: web.Request, *, path: ClipPath) -> Clip:
+    """Read a clip as older clients do."""
+    return Clip(id=path.token_id, name="film")
 
 
 @routes.post("/clips", status=201, raises=(TooManyJobs,))

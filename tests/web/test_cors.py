@@ -28,7 +28,25 @@ JOB = "0f8fad5b-d9cb-469f-a165-70867728950e"
 WANTS = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
 PREFLIGHT = {"Origin": LISTED} | WANTS
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
-HEADERS = {"authorization", "content-type", "idempotency-key", "last-event-id", "x-request-id"}
+HEADERS = {
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+    "prefer",
+    "x-request-id",
+}
+EXPOSED = {
+    "deprecation",
+    "etag",
+    "link",
+    "location",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "x-request-id",
+}
 FAILURES: dict[str, Exception] = {
     "429": TooManyJobs(),
     "500": RuntimeError("nobody foresaw this"),
@@ -99,7 +117,7 @@ def readable(response: aiohttp.ClientResponse, origin: str = LISTED) -> bool:
     """Whether a page of `origin` may read this, and caches know that it is for that one."""
     found = cors(response.headers)
     exposed = found.pop("Access-Control-Expose-Headers", "")
-    assert items(exposed.lower()) == {"location", "retry-after", "x-request-id", "etag"}
+    assert items(exposed.lower()) == EXPOSED
     assert "Origin" in items(", ".join(response.headers.getall("Vary")))
     return found == {"Access-Control-Allow-Origin": origin}
 

@@ -1,0 +1,159 @@
+"""One operation of the API: what its declaration and its handler's signature say, and how a request goes through it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_type_hints
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from web.answers import reply_type, respond
+from web.inputs import bind, file_field
+from web.replies import Streamed
+from yousync.errors import (
+    AdminOnly,
+    FileTooLarge,
+    MalformedBody,
+    TokenExpired,
+    TokenInvalid,
+    TokenMissing,
+    TooLarge,
+    UploadsBusy,
+    UploadTooSlow,
+    ValidationFailed,
+    YouSyncError,
+)
+
+Auth = Literal["none", "optional", "required", "admin"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Limit = Literal["default", "login", "upload", "bookmarks", "none"]
+Authenticate = Callable[[web.Request], Awaitable[Any]]
+
+AUTHENTICATE: web.AppKey[Authenticate] = web.AppKey("authenticate")
+"""Finds the user of a request: None without an Authorization header, else a user or an Unauthenticated error.
+
+Of a user the contract knows `is_admin` alone.
+"""
+
+LOCATIONS = ("path", "query", "header", "body", "form")
+CALLERS = ("user", "admin")
+_BODY_ERRORS = {
+    "body": (MalformedBody, TooLarge, UploadTooSlow),
+    "form": (MalformedBody, FileTooLarge, UploadTooSlow, UploadsBusy),
+}
+_AUTH_ERRORS: dict[Auth, tuple[type[YouSyncError], ...]] = {
+    "none": (),
+    "optional": (TokenInvalid, TokenExpired),
+    "required": (TokenMissing, TokenInvalid, TokenExpired),
+    "admin": (TokenMissing, TokenInvalid, TokenExpired, AdminOnly),
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Endpoint:
+    """One operation: what was declared, and what its handler's signature says."""
+
+    name: str  # unique, the operationId
+    tag: str
+    method: Method
+    path: str  # the documented spelling
+    status: int
+    handler: Callable[..., Awaitable[Any]]
+    inputs: dict[str, type[BaseModel]]  # by location
+    auth: Auth
+    reply: Any  # the type of the JSON body; None when there is none
+    events: type[BaseModel] | None  # of each message of a text/event-stream
+    raises: tuple[type[YouSyncError], ...]  # all of them, those of validation and auth included
+    limit: Limit
+    idempotent: bool
+    deprecated_for: str | None  # the path that took its place
+    summary: str
+    description: str
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Answer `request`: find the user, validate, call the handler, encode."""
+        arguments = await self._caller(request)
+        async with bind(request, self.inputs, self.raises) as values:
+            result = await self.handler(request, **arguments, **values)
+            if not isinstance(result, Streamed):
+                return respond(request, result, self.status, personal=self.auth != "none")
+        del arguments, values
+        return await result.run(request)
+
+    async def _caller(self, request: web.Request) -> dict[str, Any]:
+        if self.auth == "none":
+            return {}
+        caller = await request.app[AUTHENTICATE](request)
+        if caller is None and self.auth != "optional":
+            raise TokenMissing
+        if self.auth != "admin":
+            return {"user": caller}
+        if not caller.is_admin:
+            raise AdminOnly
+        return {"admin": caller}
+
+
+def endpoint(
+    handler: Callable[..., Awaitable[Any]],
+    *,
+    tag: str,
+    method: Method,
+    path: str,
+    name: str,
+    status: int = 200,
+    raises: Sequence[type[YouSyncError]] = (),
+    events: type[BaseModel] | None = None,
+    limit: Limit = "default",
+    idempotent: bool = False,
+    deprecated_for: str | None = None,
+) -> Endpoint:
+    """The operation that `handler` is. TypeError where its signature is not what the contract can keep."""
+    hints = get_type_hints(handler, include_extras=True)
+    keywords = [
+        parameter.name
+        for parameter in inspect.signature(handler).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    known = (*LOCATIONS, *CALLERS)
+    unknown = set(keywords) - set(known)
+    if unknown:
+        raise TypeError(f"{name}: {', '.join(sorted(unknown))} is no location; there are {', '.join(known)}")
+    inputs = {location: hints[location] for location in LOCATIONS if location in keywords}
+    placeholders = set(re.findall(r"{(\w+)", path))
+    if placeholders != set(inputs["path"].model_fields if "path" in inputs else ()):
+        raise TypeError(f"{name}: {path} and the model of `path` name different things")
+    if "form" in inputs:
+        file_field(inputs["form"])  # fails here and not at the first request
+    auth = _auth(keywords, hints)
+    implied = (*_AUTH_ERRORS[auth], *(error for location in inputs for error in _BODY_ERRORS.get(location, ())))
+    summary, _, description = (inspect.getdoc(handler) or "").partition("\n")
+    return Endpoint(
+        name=name,
+        tag=tag,
+        method=method,
+        path=path,
+        status=status,
+        handler=handler,
+        inputs=inputs,
+        auth=auth,
+        reply=reply_type(hints.get("return")),
+        events=events,
+        raises=tuple(dict.fromkeys((*raises, *implied, *((ValidationFailed,) if inputs else ())))),
+        limit=limit,
+        idempotent=idempotent,
+        deprecated_for=deprecated_for,
+        summary=summary.strip().rstrip("."),
+        description=description.strip(),
+    )
+
+
+def _auth(keywords: Sequence[str], hints: dict[str, Any]) -> Auth:
+    if "admin" in keywords:
+        return "admin"
+    if "user" in keywords:
+        return "optional" if type(None) in getattr(hints["user"], "__args__", ()) else "required"
+    return "none"
