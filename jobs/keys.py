@@ -39,6 +39,11 @@ def audio(job_id: str) -> str:
     return f"{PREFIX}audio:{job_id}"
 
 
+def rate(limit: str, who: str) -> str:
+    """How far ahead of its rate a user or address is."""
+    return f"{PREFIX}rate:{limit}:{who}"
+
+
 def state(name: str) -> str:
     """The ids of all jobs in a state: a sorted set by the time they got there."""
     return f"{PREFIX}state:{name}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
 
@@ -13,7 +14,7 @@ def client_address(request: web.Request, trusted: list[str]) -> str:
     `trusted` holds networks (CIDR). Headers from anybody else are not believed, and what is no address ends
     the walk. IPv6 clients count by their /64, which is what one subscriber has.
     """
-    networks = [ip_network(entry, strict=False) for entry in trusted]
+    networks = _networks(tuple(trusted))
     hops = [part.strip() for value in request.headers.getall("X-Forwarded-For", []) for part in value.split(",")]
     address = request.remote or "0.0.0.0"  # noqa: S104  # an unknown peer, not a bind
     while hops:
@@ -25,6 +26,11 @@ def client_address(request: web.Request, trusted: list[str]) -> str:
             break
         address = hops.pop()
     return _counted(address)
+
+
+@lru_cache(maxsize=8)
+def _networks(trusted: tuple[str, ...]) -> list[IPv4Network | IPv6Network]:
+    return [ip_network(entry, strict=False) for entry in trusted]
 
 
 def _counted(address: str) -> str:

@@ -18,10 +18,12 @@ from yousync.errors import (
     AdminOnly,
     FileTooLarge,
     MalformedBody,
+    RateLimited,
     TokenExpired,
     TokenInvalid,
     TokenMissing,
     TooLarge,
+    Unauthenticated,
     UploadsBusy,
     UploadTooSlow,
     ValidationFailed,
@@ -32,12 +34,16 @@ Auth = Literal["none", "optional", "required", "admin"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Limit = Literal["default", "login", "upload", "bookmarks", "none"]
 Authenticate = Callable[[web.Request], Awaitable[Any]]
+Limiter = Callable[[web.Request, Limit, Any], Awaitable[None]]
 
 AUTHENTICATE: web.AppKey[Authenticate] = web.AppKey("authenticate")
 """Finds the user of a request: None without an Authorization header, else a user or an Unauthenticated error.
 
 Of a user the contract knows `is_admin` alone.
 """
+
+LIMITER: web.AppKey[Limiter] = web.AppKey("limiter")
+"""Counts a request against its caller (None: nobody we know), or raises RateLimited."""
 
 LOCATIONS = ("path", "query", "header", "body", "form")
 CALLERS = ("user", "admin")
@@ -76,25 +82,36 @@ class Endpoint:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer `request`: find the user, validate, call the handler, encode."""
-        arguments = await self._caller(request)
+        caller = await self._caller(request)
+        arguments = {} if self.auth == "none" else {"admin" if self.auth == "admin" else "user": caller}
         async with bind(request, self.inputs, self.raises) as values:
             result = await self.handler(request, **arguments, **values)
             if not isinstance(result, Streamed):
                 return respond(request, result, self.status, personal=self.auth != "none")
-        del arguments, values
+        del arguments, caller, values
         return await result.run(request)
 
-    async def _caller(self, request: web.Request) -> dict[str, Any]:
+    async def _caller(self, request: web.Request) -> Any:
+        """Whoever asks, counted: those that are turned away as well."""
         if self.auth == "none":
-            return {}
-        caller = await request.app[AUTHENTICATE](request)
-        if caller is None and self.auth != "optional":
-            raise TokenMissing
-        if self.auth != "admin":
-            return {"user": caller}
-        if not caller.is_admin:
+            await self._count(request, None)
+            return None
+        try:
+            caller = await request.app[AUTHENTICATE](request)
+            if caller is None and self.auth != "optional":
+                raise TokenMissing
+        except Unauthenticated:
+            await self._count(request, None)
+            raise
+        await self._count(request, caller)
+        if self.auth == "admin" and not caller.is_admin:
             raise AdminOnly
-        return {"admin": caller}
+        return caller
+
+    async def _count(self, request: web.Request, caller: Any) -> None:
+        # One round trip to Valkey, while the body of an upload goes on arriving.
+        if self.limit != "none" and (limiter := request.app.get(LIMITER)) is not None:
+            await limiter(request, self.limit, caller)
 
 
 def endpoint(
@@ -129,7 +146,9 @@ def endpoint(
     if "form" in inputs:
         file_field(inputs["form"])  # fails here and not at the first request
     auth = _auth(keywords, hints)
-    implied = (*_AUTH_ERRORS[auth], *(error for location in inputs for error in _BODY_ERRORS.get(location, ())))
+    implied = [*_AUTH_ERRORS[auth], *(error for location in inputs for error in _BODY_ERRORS.get(location, ()))]
+    implied += [ValidationFailed] if inputs else []
+    implied += [RateLimited] if limit != "none" else []
     summary, _, description = (inspect.getdoc(handler) or "").partition("\n")
     return Endpoint(
         name=name,
@@ -142,7 +161,7 @@ def endpoint(
         auth=auth,
         reply=reply_type(hints.get("return")),
         events=events,
-        raises=tuple(dict.fromkeys((*raises, *implied, *((ValidationFailed,) if inputs else ())))),
+        raises=tuple(dict.fromkeys((*raises, *implied))),
         limit=limit,
         idempotent=idempotent,
         deprecated_for=deprecated_for,

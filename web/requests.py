@@ -102,7 +102,7 @@ async def _headers(request: web.Request, response: web.StreamResponse) -> None:
     headers = response.headers
     if REQUEST_ID in request:
         headers[REQUEST_ID_HEADER] = request[REQUEST_ID]
-    headers.update(request.get(_ADDED, {}))
+    headers.update(request.pop(_ADDED, {}))
     headers["Server"] = "yousync"  # aiohttp would name its version and Python's
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")

@@ -15,7 +15,9 @@ from jobs.ops import Ops
 from jobs.tenancy import resident
 from jobs.worker import working
 from web.catalogue import Sentences
+from web.endpoint import LIMITER
 from web.hub import Hub, running_hub
+from web.limits import Limits
 from web.streams import KeepAlive, keeping_alive
 from web.uploads import UploadBudget
 from yousync import memory
@@ -42,6 +44,7 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             deps = await stack.enter_async_context(open_deps(settings, application="yousync-web"))
             identity = await identified(deps.valkey, settings, staging=deps.staging)
             engine = Engine(deps, identity)
+            app[LIMITER] = Limits(deps.valkey, settings).count
             changes = await stack.enter_async_context(open_changes(settings))
             app[DEPS] = deps
             app[ENGINE] = engine

@@ -11,6 +11,7 @@
     ├── TooLarge 413          FileTooLarge · WebhookTooLarge
     ├── Unprocessable 422     ValidationFailed · EmptyAudio · NotAudio · AudioTooLong
     ├── TooManyJobs 429
+    ├── RateLimited 429
     └── Unavailable 503       StagingFull · UploadsBusy · DependencyDown
 
 The web layer renders them as problem+json (RFC 9457) and the OpenAPI document lists them from the same
@@ -270,6 +271,15 @@ class TooManyJobs(YouSyncError):
     status = 429
     title = "Too many jobs in flight"
     title_ko = "진행 중인 분석이 너무 많습니다. 잠시 후 다시 시도해 주세요"
+
+
+class RateLimited(YouSyncError):
+    """This user or address asks more often than its rate allows; the RateLimit headers say how often that is."""
+
+    code = "rate_limited"
+    status = 429
+    title = "Too many requests"
+    title_ko = "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요"
 
 
 class Unavailable(YouSyncError):

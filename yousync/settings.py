@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from yousync.origin import canonical_origin
+from yousync.rates import rates
 
 CommaList = Annotated[list[str], NoDecode]
 
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     allowed_origins: CommaList = []
+    rate_limits: str = "on"
     access_token_hours: float = Field(12.0, gt=0)
     sse_keepalive_seconds: float = Field(15.0, gt=0)
 
@@ -128,6 +130,12 @@ class Settings(BaseSettings):
     def _networks(cls, value: list[str]) -> list[str]:
         for entry in value:
             ip_network(entry, strict=False)  # a ValueError that names it
+        return value
+
+    @field_validator("rate_limits")
+    @classmethod
+    def _rates(cls, value: str) -> str:
+        rates(value)  # a ValueError that says how they are written
         return value
 
     @field_validator("jwt_secret_key")

@@ -358,7 +358,7 @@ def test_the_document_says_what_the_signature_says() -> None:
     assert codes == ["token_expired", "token_invalid", "token_missing"]
     administer = operation("/clips", "delete")
     assert administer["security"] == [{"bearer": ["admin"]}]
-    assert set(administer["responses"]) == {"200", "401", "403", "default"}
+    assert set(administer["responses"]) == {"200", "401", "403", "429", "default"}
     upload = operation("/clips/{token_id}/audio", "post")["requestBody"]["content"]["multipart/form-data"]["schema"]
     model = document([sample.routes])["components"]["schemas"][upload["$ref"].rsplit("/", 1)[1]]
     assert model["properties"]["file"]["contentMediaType"] == "application/octet-stream"

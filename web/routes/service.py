@@ -58,19 +58,19 @@ async def welcome(_request: web.Request) -> Welcome:
     return Welcome()
 
 
-@routes.get("/health")
+@routes.get("/health", limit="none")
 async def health(_request: web.Request) -> Health:
     """Answer existing monitors; see /readyz for what it depends on."""
     return Health()
 
 
-@routes.get("/livez")
+@routes.get("/livez", limit="none")
 async def livez(_request: web.Request) -> Liveness:
     """Tell a process manager that it need not restart us."""
     return Liveness()
 
 
-@routes.get("/readyz", raises=(DependencyDown,))
+@routes.get("/readyz", limit="none", raises=(DependencyDown,))
 async def readyz(request: web.Request) -> Readiness:
     """Tell a load balancer whether to send requests: Valkey and Postgres answer, and Valkey keeps what it is given.
 

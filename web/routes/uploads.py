@@ -82,7 +82,7 @@ class TokenUpload(ScriptUpload):
     token_info: TokenInfo
 
 
-@routes.post("/tokens/{token_id}/upload-audio", status=202, raises=(TokenNotFound, *_RAISES))
+@routes.post("/tokens/{token_id}/upload-audio", status=202, limit="upload", raises=(TokenNotFound, *_RAISES))
 async def upload_token_audio(
     request: web.Request, *, path: TokenPath, header: UploadHeaders, form: AudioForm, user: User
 ) -> Reply[TokenUpload]:
@@ -104,7 +104,7 @@ async def upload_token_audio(
     )
 
 
-@routes.post("/scripts/{script_id}/upload-audio", status=202, raises=(ScriptNotFound, *_RAISES))
+@routes.post("/scripts/{script_id}/upload-audio", status=202, limit="upload", raises=(ScriptNotFound, *_RAISES))
 async def upload_script_audio(
     request: web.Request, *, path: ScriptPath, header: UploadHeaders, form: AudioForm, user: User | None
 ) -> Reply[ScriptUpload]:

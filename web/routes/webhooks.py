@@ -62,7 +62,7 @@ class TokenReceipt(ScriptReceipt):
     task_id: str | None = None
 
 
-@routes.post("/tokens/webhook/analysis-complete", raises=_RAISES)
+@routes.post("/tokens/webhook/analysis-complete", limit="none", raises=_RAISES)
 async def token_analysis_complete(request: web.Request, *, query: WebhookQuery, header: WebhookHeaders) -> TokenReceipt:
     """Take the result of an analysis; early, late and repeated ones are answered alike.
 
@@ -72,7 +72,7 @@ async def token_analysis_complete(request: web.Request, *, query: WebhookQuery, 
     return TokenReceipt(job_id=query.job_id, task_id=query.task_id, message=message)
 
 
-@routes.post("/scripts/webhook/analysis-complete", raises=_RAISES)
+@routes.post("/scripts/webhook/analysis-complete", limit="none", raises=_RAISES)
 async def script_analysis_complete(
     request: web.Request, *, query: WebhookQuery, header: WebhookHeaders
 ) -> ScriptReceipt:
