@@ -41,15 +41,16 @@ def encoded(
     *,
     rate: int = RATE,
     options: dict[str, str] | None = None,
+    sound: NDArray[np.int16] | None = None,
 ) -> bytes:
-    """A tone in any container with any codec."""
+    """A tone, or the sound that is given, in any container with any codec."""
     out = io.BytesIO()
     with av.open(out, "w", format=container, options=options or {}) as file:
         stream = file.add_stream(codec, rate=rate)
         stream.layout = layout = "stereo" if codec == "vorbis" else "mono"
         if codec == "vorbis":
             stream.codec_context.options = {"strict": "experimental"}
-        samples = np.repeat(tone(seconds, rate=rate), 2 if layout == "stereo" else 1)
+        samples = np.repeat(tone(seconds, rate=rate) if sound is None else sound, 2 if layout == "stereo" else 1)
         step = rate * (2 if layout == "stereo" else 1)
         for start in range(0, len(samples), step):
             frame = av.AudioFrame.from_ndarray(samples[None, start : start + step], format="s16", layout=layout)
@@ -60,14 +61,15 @@ def encoded(
     return out.getvalue()
 
 
-def live_webm(seconds: float = 1.0) -> bytes:
+def live_webm(seconds: float = 1.0, *, sound: NDArray[np.int16] | None = None) -> bytes:
     """WebM/Opus as browsers stream it: no duration, no index, sizes unknown."""
-    return encoded("webm", "libopus", seconds, options={"live": "1"})
+    return encoded("webm", "libopus", seconds, options={"live": "1"}, sound=sound)
 
 
-def fragmented_mp4(seconds: float = 1.0) -> bytes:
+def fragmented_mp4(seconds: float = 1.0, *, sound: NDArray[np.int16] | None = None) -> bytes:
     """MP4/AAC as Safari streams it."""
-    return encoded("mp4", "aac", seconds, options={"movflags": "frag_keyframe+empty_moov+default_base_moof"})
+    flags = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    return encoded("mp4", "aac", seconds, options=flags, sound=sound)
 
 
 def video(container: Literal["mp4", "matroska"], *, sound: bool) -> bytes:

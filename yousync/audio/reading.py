@@ -40,10 +40,10 @@ def seconds(data: bytes, *, max_seconds: float) -> float:
     noise inside a valid container is refused. Raises EmptyAudio, NotAudio or AudioTooLong; reading stops as soon
     as `max_seconds` are passed.
     """
-    container = _container(data)
-    with _opened(data, container) as (source, stream):
+    container = container_of(data)
+    with opened(data, container) as (source, stream):
         found, heard, tried = 0.0, 0, 0
-        for packet in _packets(source, stream):
+        for packet in packets_of(source, stream):
             length = float(packet.duration * packet.time_base) if packet.duration and packet.time_base else 0.0
             if tried < _TRIED_PACKETS or length <= 0.0:
                 frames = _decoded(packet)
@@ -70,14 +70,14 @@ def decode(data: bytes, *, rate: int = 16000, max_seconds: float) -> bytes:
     when there is no sample and NotAudio when it cannot be read. Blocks, and runs FFmpeg on a stranger's bytes:
     call it in a process of its own.
     """
-    container = _container(data)
+    container = container_of(data)
     if container == "wav":
         wav_seconds(data)
     out = bytearray()
-    with _opened(data, container) as (source, stream):
+    with opened(data, container) as (source, stream):
         resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
         try:
-            for frame in _frames(source, stream, max_seconds):
+            for frame in frames_of(stream, packets_of(source, stream), max_seconds):
                 for piece in resampler.resample(frame):
                     out += bytes(piece.planes[0])[: piece.samples * 2]
             for piece in resampler.resample(None) if out else ():
@@ -97,10 +97,12 @@ def warm_up() -> None:
     decode(recording, max_seconds=1.0)
 
 
-def _frames(source: av.container.InputContainer, stream: av.AudioStream, max_seconds: float) -> Iterator[av.AudioFrame]:
-    """Every frame that can be decoded, counted; at least one."""
+def frames_of(
+    stream: av.AudioStream, packets: Iterator[av.Packet[av.AudioStream]], max_seconds: float
+) -> Iterator[av.AudioFrame]:
+    """Every frame that can be decoded, counted; at least one. Raises AudioTooLong, EmptyAudio or NotAudio."""
     found, tried, heard = 0.0, 0, 0
-    for packet in chain(_packets(source, stream), (None,)):
+    for packet in chain(packets, (None,)):
         tried += packet is not None
         for frame in _decoded(packet) if packet else _flushed(stream):
             heard += frame.samples
@@ -112,7 +114,8 @@ def _frames(source: av.container.InputContainer, stream: av.AudioStream, max_sec
         raise NotAudio if tried else EmptyAudio
 
 
-def _container(data: bytes) -> str:
+def container_of(data: bytes) -> str:
+    """The container of `data`. Raises EmptyAudio for no bytes and NotAudio for none of ours."""
     if not data:
         raise EmptyAudio
     container = sniff(data)
@@ -122,7 +125,7 @@ def _container(data: bytes) -> str:
 
 
 @contextmanager
-def _opened(data: bytes, container: str) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
+def opened(data: bytes, container: str) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
     """The first audio stream of `data`, read by the demuxer of `container` and no other."""
     av.logging.set_level(None)
     allowed = _CODECS[container]
@@ -159,7 +162,7 @@ def _refuse(*_: object) -> NoReturn:
     raise PermissionError
 
 
-def _packets(source: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.Packet[av.AudioStream]]:
+def packets_of(source: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.Packet[av.AudioStream]]:
     """The packets that can be read; a file cut short ends where it was cut."""
     try:
         for packet in source.demux(stream):
