@@ -13,6 +13,7 @@ import structlog
 from tortoise.exceptions import IntegrityError
 
 from jobs.deps import Deps
+from jobs.erasure import erase_attempts
 from jobs.identity import Identity
 from jobs.results import Unreadable, off_the_loop, read_object
 from models.analysis_result import End, find_ends, find_result, record_accepted
@@ -110,6 +111,13 @@ class Engine:
         # The reconciler may have made the record in between, and then it looks for no result.
         done = await self._deps.store.deliver(job_id, body)
         return Delivery.KEPT if done == "unknown" else Delivery(done)
+
+    async def delete_results(self, user_id: int, token_id: int) -> int:
+        """Delete a learner's attempts at a clip for good, and their recordings; how many those were.
+
+        Jobs that are running end, and what comes for them later is dropped. Who did it and why is in the tombstones.
+        """
+        return await erase_attempts(self._deps, self._identity, user_id=user_id, token_id=token_id)
 
     async def view(self, job_id: str) -> View | None:
         """What clients see of a job. Postgres' word on how it ended goes over whatever Valkey says."""

@@ -6,11 +6,12 @@ import asyncio
 import secrets
 import time
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jobs.deps import Deps
 from jobs.encoding import fields_of, job_of_reply
+from jobs.erasure import DELETED, burial
 from jobs.identity import Identity
 from jobs.pipeline import CHOICES, MOVES, RESTARTS, Move
 from jobs.presence import WorkerInfo, workers
@@ -21,9 +22,8 @@ from models.analysis_result import AnalysisResult, find_result
 from models.deletion import bury
 from yousync.errors import JobNotFound, OperationRefused
 from yousync.failures import LEARNER_MESSAGES
-from yousync.job import Event, Job, Stage, State, is_job_id
+from yousync.job import Job, Stage, State, is_job_id
 
-_DELETED: Final = "deleted"  # the code
 _LOST: Final = "its record is lost; the reconciler takes care of it within minutes"
 _LOOK_SECONDS: Final = 0.2
 
@@ -103,7 +103,7 @@ class Ops:
         row = await self._row(job_id)
         job = await self._readable(row)
         await bury(job_id, await self._burial(job, row, by))
-        await self._store.erase(job, code=_DELETED, actor=by.who, cause=by.why)
+        await self._store.erase(job, code=DELETED, actor=by.who, cause=by.why)
 
     async def expire(self, job_id: str, *, by: By) -> bool:
         """Delete a result that is no longer kept; False when its job goes on."""
@@ -112,26 +112,13 @@ class Ops:
         event = await self._burial(job, row, by)
         # The record first: from then on nobody lets the job run again. What is left of this when the process dies
         # is a row that is still too old.
-        if not await self._store.erase(job, code=_DELETED, actor=by.who, cause=by.why, only_ended=True):
+        if not await self._store.erase(job, code=DELETED, actor=by.who, cause=by.why, only_ended=True):
             return False
         await bury(job_id, event)
         return True
 
     async def _burial(self, job: Job, row: AnalysisResult, by: By) -> dict[str, Any]:
-        """What the tombstone says of its deletion."""
-        now = await self._store.now()
-        return asdict(
-            Event(
-                version=max(job.version, row.version) + 1,
-                at_ms=round(now.timestamp() * 1000),
-                move=Move.ERASE,
-                source=job.state,
-                target=State.CLEANING,
-                actor=by.who,
-                code=_DELETED,
-                cause=by.why,
-            )
-        )
+        return burial(job, row.version, at=await self._store.now(), who=by.who, why=by.why)
 
     async def pause(self, stages: Collection[Stage], *, by: By) -> None:
         """Let no job start these stages; those that are at it finish. Uploads go on being accepted."""

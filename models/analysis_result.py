@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -22,6 +22,9 @@ from yousync.failpoints import failpoints
 from yousync.job import MESSAGES, PROGRESS, Job, State, Status, View, public_status
 
 log = structlog.get_logger(__name__)
+
+ATTEMPTS: Final = ("token", "script", "batch")
+"""The kinds of jobs that score a recording; rows of other kinds are nobody's practice."""
 
 
 class UnfinishedIndex(PostgreSQLIndex):
@@ -54,6 +57,14 @@ class HistoryIndex(PostgreSQLIndex):
     def __init__(self) -> None:
         super().__init__(fields=("updated_at",), name="idx_analysis_history")
         self.extra = " WHERE history IS NOT NULL"
+
+
+class CompletedIndex(PostgreSQLIndex):
+    """Only results, by learner, clip and sentence, with all that counting and averaging them takes."""
+
+    def __init__(self) -> None:
+        super().__init__(fields=("user_id", "token_id", "script_id", "created_at"), name="idx_analysis_completed")
+        self.extra = " INCLUDE (id, overall_score, kind) WHERE status = 'completed' AND deleted_at IS NULL"
 
 
 class AnalysisResult(Model):
@@ -107,6 +118,7 @@ class AnalysisResult(Model):
             TombstoneIndex(),
             AnonymousIndex(),
             HistoryIndex(),
+            CompletedIndex(),
         )
 
 

@@ -9,16 +9,21 @@ from typing import Any
 import orjson
 from tortoise.queryset import QuerySet
 
-from models.analysis_result import AnalysisResult
+from models.analysis_result import ATTEMPTS, AnalysisResult
 from models.db import connection
 from yousync.failpoints import failpoints
 from yousync.job import State, Status
 
-_BURY = """
-UPDATE analysis_results SET deleted_at = coalesce(deleted_at, now()), updated_at = now(), result = NULL,
-    overall_score = NULL, history = CASE WHEN deleted_at IS NULL THEN $3::jsonb ELSE history END, message = NULL,
-    status = $2
+_EMPTIED = "updated_at = now(), result = NULL, overall_score = NULL, message = NULL"
+_BURY = f"""
+UPDATE analysis_results SET {_EMPTIED}, status = $2, deleted_at = coalesce(deleted_at, now()),
+    history = CASE WHEN deleted_at IS NULL THEN $3::jsonb ELSE history END
 WHERE job_id = $1
+"""
+_BURY_MANY = f"""
+UPDATE analysis_results AS kept SET {_EMPTIED}, status = $3, deleted_at = now(), history = buried.log::jsonb
+FROM unnest($1::text[], $2::text[]) AS buried (job_id, log)
+WHERE kept.job_id = buried.job_id AND kept.deleted_at IS NULL RETURNING kept.job_id
 """
 
 
@@ -31,6 +36,20 @@ async def bury(job_id: str, event: Mapping[str, Any]) -> AnalysisResult | None:
     log = orjson.dumps([event]).decode()
     await connection().execute_query(_BURY, [job_id, Status.FAILED.value, log])
     return await AnalysisResult.get_or_none(job_id=job_id)
+
+
+@failpoints("row.bury_many")
+async def bury_many(events: Mapping[str, Mapping[str, Any]]) -> int:
+    """The same for the rows of these jobs, in one statement; how many, tombstones that stay as they are not counted."""
+    logs = [orjson.dumps([event]).decode() for event in events.values()]
+    values = [list(events), logs, Status.FAILED.value]
+    return len(await connection().execute_query_dict(_BURY_MANY, values))
+
+
+async def attempts_of(user_id: int, token_id: int, *, limit: int) -> list[AnalysisResult]:
+    """Attempts of a learner at a clip, and at its sentences, in id order; none that is deleted."""
+    mine = AnalysisResult.filter(user_id=user_id, token_id=token_id, deleted_at=None, kind__in=ATTEMPTS)
+    return await mine.order_by("id").limit(limit)
 
 
 @failpoints("row.cleaned")

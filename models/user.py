@@ -24,6 +24,11 @@ class User(Model):
         table = "users"
 
 
+def public_name(full_name: str | None, email: str) -> str | None:
+    """The name that others may see, None for who has none: an e-mail is not one, whoever put it there."""
+    return full_name if full_name and full_name.strip() and full_name.strip() != email else None
+
+
 async def active_user(user_id: int) -> User | None:
     """The user with this id, unless deactivated."""
     return await User.get_or_none(id=user_id, is_active=True)

@@ -12,7 +12,18 @@ from web.cors import install_cors, preflights
 from web.docs import install_docs
 from web.problems import problems
 from web.requests import install_requests, refusals, requests
-from web.routes import admin, admin_stages, jobs, service, uploads, webhooks
+from web.routes import (
+    admin,
+    admin_stages,
+    bookmarks,
+    jobs,
+    mypage,
+    scores,
+    service,
+    uploads,
+    video_requests,
+    webhooks,
+)
 from web.routes.metrics import install_metrics
 from web.wiring import HUB, SETTINGS, resources
 from yousync import logs
@@ -25,6 +36,10 @@ CONTRACTS: tuple[Contract, ...] = (
     uploads.routes,
     jobs.routes,
     webhooks.routes,
+    mypage.routes,
+    bookmarks.routes,
+    scores.routes,
+    video_requests.routes,
     admin.routes,
     admin_stages.routes,
 )

@@ -1,13 +1,14 @@
 """Every failure a caller can see: its stable code, HTTP status and titles, drawn as one tree.
 
     YouSyncError
-    ├── BadRequest 400        MalformedBody · MalformedWebhook
+    ├── BadRequest 400        MalformedBody · MalformedWebhook · RequestPending · RequestNotRejected
     ├── Unauthenticated 401   TokenMissing · TokenInvalid · TokenExpired · WebhookTokenInvalid ·
     │                         WebhookSignatureInvalid
     ├── Forbidden 403         AdminOnly
-    ├── NotFound 404          TokenNotFound · ScriptNotFound · JobNotFound
+    ├── NotFound 404          TokenNotFound · ScriptNotFound · JobNotFound · ResultsNotFound · ScoreNotFound ·
+    │                         VideoRequestNotFound
     ├── UploadTooSlow 408
-    ├── Conflict 409          OperationRefused
+    ├── Conflict 409          OperationRefused · BookmarkExists
     ├── TooLarge 413          FileTooLarge · WebhookTooLarge
     ├── Unprocessable 422     ValidationFailed · EmptyAudio · NotAudio · AudioTooLong
     ├── TooManyJobs 429
@@ -76,6 +77,22 @@ class MalformedWebhook(BadRequest):
     code = "malformed_webhook"
     title = "Malformed webhook"
     title_ko = "웹훅 본문이 올바르지 않습니다"
+
+
+class RequestPending(BadRequest):
+    """A learner's earlier video request is under review: they may have one at a time."""
+
+    code = "video_request_pending"
+    title = "A video request is under review already"
+    title_ko = "이미 심사중인 요청이 있습니다"
+
+
+class RequestNotRejected(BadRequest):
+    """Only rejected video requests may be removed."""
+
+    code = "video_request_not_rejected"
+    title = "Only rejected video requests may be removed"
+    title_ko = "거절된 요청만 삭제할 수 있습니다"
 
 
 class Unauthenticated(YouSyncError):
@@ -175,6 +192,30 @@ class JobNotFound(NotFound):
     title_ko = "작업을 찾을 수 없습니다"
 
 
+class ResultsNotFound(NotFound):
+    """The caller has no results of this clip."""
+
+    code = "results_not_found"
+    title = "No results"
+    title_ko = "분석 결과가 없습니다"
+
+
+class ScoreNotFound(NotFound):
+    """Nothing of the caller's has a score."""
+
+    code = "score_not_found"
+    title = "No score"
+    title_ko = "점수가 없습니다"
+
+
+class VideoRequestNotFound(NotFound):
+    """No video request with this id, or somebody else's."""
+
+    code = "video_request_not_found"
+    title = "Video request not found"
+    title_ko = "영상 요청을 찾을 수 없습니다"
+
+
 class UploadTooSlow(YouSyncError):
     """The sender fell below the minimum rate, or stopped sending."""
 
@@ -198,6 +239,14 @@ class OperationRefused(Conflict):
 
     code = "operation_refused"
     title = "Operation refused"
+
+
+class BookmarkExists(Conflict):
+    """The clip is bookmarked already."""
+
+    code = "bookmark_exists"
+    title = "Bookmarked already"
+    title_ko = "이미 북마크에 있습니다"
 
 
 class TooLarge(YouSyncError):

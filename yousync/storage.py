@@ -36,7 +36,10 @@ LINK_SECONDS: Final = 900
 
 
 class Storage:
-    """One bucket. Every method raises Down when S3 is away and Transient when it refuses."""
+    """One bucket, and whatever a key names in full: `s3://bucket/key`, as rows of old may have it.
+
+    Every method raises Down when S3 is away and Transient when it refuses.
+    """
 
     def __init__(self, client: S3Client, bucket: str, *, signer: S3Client) -> None:
         self._client = client
@@ -47,11 +50,12 @@ class Storage:
     @timed(STORAGE_SECONDS, "put")
     async def put(self, key: str, body: bytes, *, container: str) -> None:
         """Store `body` under `key`; the same bytes again change nothing."""
+        bucket, name = self._place(key)
         with _translated():
             await on_s3_clock(
                 self._client.put_object,
-                Bucket=self.bucket,
-                Key=key,
+                Bucket=bucket,
+                Key=name,
                 Body=body,
                 ContentType=CONTENT_TYPES.get(container, "application/octet-stream"),
             )
@@ -60,9 +64,10 @@ class Storage:
     @timed(STORAGE_SECONDS, "size")
     async def size(self, key: str) -> int | None:
         """How many bytes lie under `key`, None when nothing does."""
+        bucket, name = self._place(key)
         with _translated():
             try:
-                found = await on_s3_clock(self._client.head_object, Bucket=self.bucket, Key=key)
+                found = await on_s3_clock(self._client.head_object, Bucket=bucket, Key=name)
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey"}:
                     return None
@@ -74,15 +79,17 @@ class Storage:
 
         It is made without asking S3, so it is there while S3 is not.
         """
+        bucket, name = self._place(key)
         return await self._signer.generate_presigned_url(
-            "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
+            "get_object", Params={"Bucket": bucket, "Key": name}, ExpiresIn=seconds
         )
 
     @failpoints("storage.delete")
     async def delete(self, key: str) -> None:
         """Remove what lies under `key`; nothing happens when nothing does."""
+        bucket, name = self._place(key)
         with _translated():
-            await on_s3_clock(self._client.delete_object, Bucket=self.bucket, Key=key)
+            await on_s3_clock(self._client.delete_object, Bucket=bucket, Key=name)
 
     async def pages(self, prefixes: Iterable[str]) -> AsyncIterator[list[tuple[str, datetime]]]:
         """Everything under these prefixes: keys and when they were written, a page at a time."""
@@ -97,7 +104,13 @@ class Storage:
 
     def uri(self, key: str) -> str:
         """The `s3://` form that analysis servers take."""
-        return f"s3://{self.bucket}/{key}"
+        return "s3://{}/{}".format(*self._place(key))
+
+    def _place(self, key: str) -> tuple[str, str]:
+        """Bucket and key."""
+        scheme, _, full = key.partition("://")
+        bucket, _, name = full.partition("/")
+        return (bucket, name) if scheme == "s3" and name else (self.bucket, key)
 
 
 class _translated:  # noqa: N801  # reads as a statement: `with _translated():`

@@ -21,7 +21,7 @@ SELECT conrelid::regclass::text AS "table", pg_get_constraintdef(oid) AS definit
 WHERE connamespace = 'public'::regnamespace AND conrelid <> 'aerich'::regclass ORDER BY 1, 2
 """
 INDEXES = """
-SELECT tablename, regexp_replace(indexdef, '^CREATE (UNIQUE )?INDEX \\S+', 'INDEX') AS definition FROM pg_indexes
+SELECT tablename, regexp_replace(indexdef, 'INDEX \\S+', 'INDEX') AS definition FROM pg_indexes
 WHERE schemaname = 'public' AND tablename <> 'aerich' AND indexname NOT LIKE '%_trgm' ORDER BY 1, 2
 """
 

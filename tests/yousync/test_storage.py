@@ -22,6 +22,17 @@ async def test_what_was_put_is_there(settings: Settings) -> None:
         assert storage.uri("a/b.wav") == f"s3://{settings.s3_bucket_name}/a/b.wav"
 
 
+async def test_a_key_that_names_its_bucket_is_the_same_object(settings: Settings) -> None:
+    async with open_storage(settings) as storage, aiohttp.ClientSession() as session:
+        await storage.put("user_audio/7/36/99.wav", b"RIFF", container="wav")
+        full = storage.uri("user_audio/7/36/99.wav")
+        assert (await storage.size(full), storage.uri(full)) == (4, full)
+        async with session.get(await storage.presigned(full)) as reply:
+            assert await reply.read() == b"RIFF"
+        await storage.delete(full)
+        assert await storage.size("user_audio/7/36/99.wav") is None
+
+
 async def test_a_server_that_is_away_is_down(settings: Settings) -> None:
     away = settings.model_copy(update={"aws_endpoint_url_s3": f"http://127.0.0.1:{free_port()}"})
     async with open_storage(away) as storage:
