@@ -17,6 +17,7 @@ from jobs.reconciler import job_of_row
 from models.analysis_result import any_jobs, known_jobs
 from models.db import now as database_now
 from models.deletion import drop_histories, drop_tombstones, expired, uncleaned
+from models.session import drop_sessions
 from yousync.errors import JobNotFound
 from yousync.job import State, is_job_id
 
@@ -27,6 +28,7 @@ ORPHANS_EVERY_SECONDS: Final = 86_400
 _BATCH: Final = 500
 _CLEANING_GRACE: Final = timedelta(minutes=2)  # a deletion this young is still on its way by itself
 _TOMBSTONE: Final = timedelta(days=7)  # longer than anything that could write a row back
+_CLOCKS_DIFFER: Final = timedelta(days=1)  # tokens end by their hosts' clocks
 _ORPHAN_AGE: Final = timedelta(days=1)
 _BY: Final = By(who="retention", why="kept long enough")
 
@@ -60,6 +62,8 @@ async def retain(deps: Deps, identity: Identity) -> int:
         await deps.store.erase(job_of_row(row, identity), code="deleted", actor=_BY.who)
         removed += 1
     removed += await drop_tombstones(before=now - _TOMBSTONE)
+    usable = timedelta(hours=settings.access_token_hours, days=settings.refresh_days)
+    removed += await drop_sessions(before=now - usable - _CLOCKS_DIFFER)
     if settings.retain_history_days:
         before = now - timedelta(days=settings.retain_history_days)
         removed += await drop_histories(before=before, limit=_BATCH)

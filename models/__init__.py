@@ -7,6 +7,7 @@ MODULES = [
     "models.deployment",
     "models.dubbing_result",
     "models.script",
+    "models.session",
     "models.token",
     "models.user",
     "models.video_request",

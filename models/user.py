@@ -29,11 +29,6 @@ def public_name(full_name: str | None, email: str) -> str | None:
     return full_name if full_name and full_name.strip() and full_name.strip() != email else None
 
 
-async def active_user(user_id: int) -> User | None:
-    """The user with this id, unless deactivated."""
-    return await User.get_or_none(id=user_id, is_active=True)
-
-
 async def ensure_user(email: str, *, admin: bool = False) -> User:
     """The user with this e-mail, created if need be; `admin` grants, it never takes away.
 

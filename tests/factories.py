@@ -12,8 +12,11 @@ from typing import Any
 from models.actor import Actor, Url
 from models.analysis_result import AnalysisResult
 from models.script import Script, Word
+from models.session import open_session
 from models.token import Token
 from models.user import User
+from yousync.identity import mint
+from yousync.settings import Settings
 
 _minutes = itertools.count()
 
@@ -76,3 +79,9 @@ async def make_attempt(user: User, script: Script | None = None, *, token: Token
     unfinished = {"result": None, "overall_score": None} if changes.get("status", "completed") != "completed" else {}
     await AnalysisResult.create(**(row | unfinished | changes))
     return job_id
+
+
+async def bearer_of(settings: Settings, user: User) -> dict[str, str]:
+    """The header of somebody who has just signed in."""
+    token = mint(settings, user_id=user.id, email=user.email, session_id=await open_session(user.id))
+    return {"Authorization": f"Bearer {token}"}

@@ -15,6 +15,7 @@ from web.requests import install_requests, refusals, requests
 from web.routes import (
     admin,
     admin_stages,
+    auth,
     bookmarks,
     jobs,
     mypage,
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 CONTRACTS: tuple[Contract, ...] = (
     service.routes,
+    auth.routes,
     uploads.routes,
     jobs.routes,
     webhooks.routes,

@@ -2,8 +2,8 @@
 
 A handler's keyword-only parameters are the locations of its input, each one pydantic model:
 `path`, `query`, `header`, `body` (JSON) and `form` (multipart with one file). `user` makes the route
-bearer-protected, `user: ... | None` takes the bearer where there is one, `admin` wants an operator's. The
-return annotation is the reply.
+bearer-protected, `user: ... | None` takes the bearer where there is one, `admin` wants an operator's, and
+`bearer` is the token as it was sent, for the handler to judge. The return annotation is the reply.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from web.answers import reply_type, respond
+from web.bearer import bearer_token
 from web.inputs import bind, file_field
 from web.replies import Streamed
 from yousync.errors import (
@@ -30,7 +31,7 @@ from yousync.errors import (
     YouSyncError,
 )
 
-Auth = Literal["none", "optional", "required", "admin"]
+Auth = Literal["none", "optional", "required", "admin", "presented"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Limit = Literal["default", "login", "upload", "bookmarks", "none"]
 Authenticate = Callable[[web.Request], Awaitable[Any]]
@@ -46,7 +47,8 @@ LIMITER: web.AppKey[Limiter] = web.AppKey("limiter")
 """Counts a request against its caller (None: nobody we know), or raises RateLimited."""
 
 LOCATIONS = ("path", "query", "header", "body", "form")
-CALLERS = ("user", "admin")
+CALLERS = ("user", "admin", "bearer")
+_PARAMETER: dict[Auth, str] = {"optional": "user", "required": "user", "admin": "admin", "presented": "bearer"}
 _BODY_ERRORS = {
     "body": (MalformedBody, TooLarge, UploadTooSlow),
     "form": (MalformedBody, FileTooLarge, UploadTooSlow, UploadsBusy),
@@ -56,6 +58,7 @@ _AUTH_ERRORS: dict[Auth, tuple[type[YouSyncError], ...]] = {
     "optional": (TokenInvalid, TokenExpired),
     "required": (TokenMissing, TokenInvalid, TokenExpired),
     "admin": (TokenMissing, TokenInvalid, TokenExpired, AdminOnly),
+    "presented": (TokenMissing, TokenInvalid, TokenExpired),
 }
 
 
@@ -83,7 +86,7 @@ class Endpoint:
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer `request`: find the user, validate, call the handler, encode."""
         caller = await self._caller(request)
-        arguments = {} if self.auth == "none" else {"admin" if self.auth == "admin" else "user": caller}
+        arguments = {_PARAMETER[self.auth]: caller} if self.auth in _PARAMETER else {}
         async with bind(request, self.inputs, self.raises) as values:
             result = await self.handler(request, **arguments, **values)
             if not isinstance(result, Streamed):
@@ -97,13 +100,14 @@ class Endpoint:
             await self._count(request, None)
             return None
         try:
-            caller = await request.app[AUTHENTICATE](request)
+            presented = self.auth == "presented"
+            caller: Any = bearer_token(request) if presented else await request.app[AUTHENTICATE](request)
             if caller is None and self.auth != "optional":
                 raise TokenMissing
         except Unauthenticated:
             await self._count(request, None)
             raise
-        await self._count(request, caller)
+        await self._count(request, None if presented else caller)
         if self.auth == "admin" and not caller.is_admin:
             raise AdminOnly
         return caller
@@ -173,6 +177,8 @@ def endpoint(
 def _auth(keywords: Sequence[str], hints: dict[str, Any]) -> Auth:
     if "admin" in keywords:
         return "admin"
+    if "bearer" in keywords:
+        return "presented"
     if "user" in keywords:
         return "optional" if type(None) in getattr(hints["user"], "__args__", ()) else "required"
     return "none"

@@ -22,6 +22,7 @@ _MEDIA = {"body": "application/json", "form": "multipart/form-data"}
 _SECURITY: dict[Auth, list[dict[str, list[str]]]] = {
     "optional": [{}, {"bearer": []}],
     "required": [{"bearer": []}],
+    "presented": [{"bearer": []}],
     "admin": [{"bearer": ["admin"]}],  # for schemes other than OAuth 2 the list names roles
 }
 _ETAG = {"ETag": {"description": "For If-None-Match", "schema": {"type": "string"}}}

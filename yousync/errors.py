@@ -2,7 +2,7 @@
 
     YouSyncError
     ├── BadRequest 400        MalformedBody · MalformedWebhook · RequestPending · RequestNotRejected
-    ├── Unauthenticated 401   TokenMissing · TokenInvalid · TokenExpired · WebhookTokenInvalid ·
+    ├── Unauthenticated 401   TokenMissing · TokenInvalid (TokenReused) · TokenExpired · WebhookTokenInvalid ·
     │                         WebhookSignatureInvalid
     ├── Forbidden 403         AdminOnly
     ├── NotFound 404          TokenNotFound · ScriptNotFound · JobNotFound · ResultsNotFound · ScoreNotFound ·
@@ -116,6 +116,12 @@ class TokenInvalid(Unauthenticated):
     code = "token_invalid"
     title = "Invalid token"
     title_ko = "로그인 정보가 올바르지 않습니다"
+
+
+class TokenReused(TokenInvalid):
+    """An expired token that was exchanged before: two people have it, so its session has ended."""
+
+    code = "token_reused"
 
 
 class TokenExpired(Unauthenticated):

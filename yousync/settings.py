@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     analysis_status_url: str | None = None
 
     # --- secrets -----------------------------------------------------------------------------------
-    jwt_secret_key: SecretStr
+    jwt_secret_key: Annotated[list[SecretStr], NoDecode]
     webhook_token_keys: Annotated[list[SecretStr], NoDecode]
     webhook_secret: Annotated[list[SecretStr], NoDecode] = []
     google_client_id: CommaList = []
@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     allowed_origins: CommaList = []
     rate_limits: str = "on"
     access_token_hours: float = Field(12.0, gt=0)
+    refresh_days: float = Field(14.0, ge=0)
+    strict_job_access: bool = False
     sse_keepalive_seconds: float = Field(15.0, gt=0)
 
     # --- metrics -----------------------------------------------------------------------------------
@@ -108,7 +110,8 @@ class Settings(BaseSettings):
     log_file: str | None = None
 
     @field_validator(
-        *("webhook_token_keys", "webhook_secret", "google_client_id", "trusted_proxies", "allowed_origins"),
+        *("jwt_secret_key", "webhook_token_keys", "webhook_secret"),
+        *("google_client_id", "trusted_proxies", "allowed_origins"),
         mode="before",
     )
     @classmethod
@@ -138,14 +141,6 @@ class Settings(BaseSettings):
         rates(value)  # a ValueError that says how they are written
         return value
 
-    @field_validator("jwt_secret_key")
-    @classmethod
-    def _long_enough(cls, value: SecretStr) -> SecretStr:
-        """RFC 7518 section 3.2: an HS256 key is at least as long as its hash."""
-        if len(value.get_secret_value().encode()) < 32:
-            raise ValueError("must be at least 32 bytes")
-        return value
-
     @field_validator("metrics_token")
     @classmethod
     def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
@@ -154,9 +149,10 @@ class Settings(BaseSettings):
             raise ValueError("must be at least 16 characters")
         return value
 
-    @field_validator("webhook_token_keys")
+    @field_validator("jwt_secret_key", "webhook_token_keys")
     @classmethod
     def _keys_long_enough(cls, value: list[SecretStr]) -> list[SecretStr]:
+        """RFC 7518 section 3.2: a key for HMAC-SHA256 is at least as long as its hash."""
         if not value or any(len(key.get_secret_value().encode()) < 32 for key in value):
             raise ValueError("must be one or more keys of at least 32 bytes, separated by commas")
         return value

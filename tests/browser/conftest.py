@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from models.db import connected
 from models.script import Script
+from models.session import open_session
 from models.user import User
 from tests.browser.chromium import Page, chromium
 from tests.factories import make_script, make_user
@@ -86,9 +87,9 @@ async def learner(database: None) -> User:
     return await make_user()
 
 
-@pytest.fixture(scope="module")
-def token(settings: Settings, learner: User) -> str:
-    return mint(settings, user_id=learner.id, email=learner.email)
+@pytest_asyncio.fixture(scope="module")
+async def token(settings: Settings, learner: User) -> str:
+    return mint(settings, user_id=learner.id, email=learner.email, session_id=await open_session(learner.id))
 
 
 @pytest_asyncio.fixture

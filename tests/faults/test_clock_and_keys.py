@@ -87,6 +87,6 @@ async def test_hosts_whose_clocks_are_an_hour_off(ground: Ground, ahead: float) 
 @pytest.mark.parametrize("ahead", [HOUR, -HOUR])
 def test_whoever_signed_in_elsewhere_is_signed_in_here(settings: Settings, ahead: float) -> None:
     """The token was made by a process whose clock is right."""
-    token = mint(settings, user_id=7, email="mina@example.com")
+    token = mint(settings, user_id=7, email="mina@example.com", session_id="s")
     with time_machine.travel(time.time() + ahead, tick=True):
         assert verify(settings, token).user_id == 7

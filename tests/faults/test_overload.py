@@ -19,13 +19,12 @@ import aiohttp
 import pytest_asyncio
 
 from benchmarks.measure import forget_peak, peak_bytes, resident_bytes
-from tests.factories import make_user
+from tests.factories import bearer_of, make_user
 from tests.faults.chance import ALL
 from tests.faults.ground import Ground, check, different, say
 from tests.processes import WebProcess, running
 from tests.waiting import until
 from tests.web.conftest import form
-from yousync.identity import mint
 
 MIB = 2**20
 UPLOADS = 64 if ALL else 24
@@ -161,10 +160,7 @@ async def test_more_uploads_at_once_than_fit(limited: Ground, web: WebProcess) -
 async def test_more_jobs_than_a_learner_may_have(limited: Ground) -> None:
     await limited.analysis.behave("hold")
     first, other = [await make_user() for _ in range(2)]
-    headers = [
-        {"Authorization": f"Bearer {mint(limited.settings, user_id=user.id, email=user.email)}"}
-        for user in (first, other)
-    ]
+    headers = [await bearer_of(limited.settings, user) for user in (first, other)]
     for number in range(2):
         assert (await post(limited, different(9100 + number), headers[0])).status == 202
     refused = await post(limited, different(9102), headers[0])

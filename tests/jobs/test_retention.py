@@ -14,6 +14,7 @@ from jobs.identity import Identity
 from jobs.ops import By, Ops
 from jobs.retention import remove_orphans, retain
 from models.analysis_result import AnalysisResult
+from models.session import Session, SpentToken, exchange, open_session
 from tests.factories import make_user
 from tests.jobs.bringing import bring, read
 from tests.jobs.conftest import Accept
@@ -149,3 +150,19 @@ async def test_audio_that_belongs_to_nobody_goes_and_nothing_else(emptied: Deps,
     assert await emptied.storage.size(orphan) is None
     for key in (strange, live.s3_key, known.s3_key):
         assert await emptied.storage.size(key) is not None, key
+
+
+async def test_sessions_go_when_no_token_of_theirs_is_good_for_anything(emptied: Deps, identity: Identity) -> None:
+    user = await make_user()
+    old, young = await open_session(user.id), await open_session(user.id)
+    for session_id in (old, young):
+        await exchange(f"of-{session_id}"[:32], session_id, iat=0)
+    usable = timedelta(hours=12, days=14)
+    now = datetime.now(UTC)
+    await Session.filter(id=old).update(renewed_at=now - usable - timedelta(days=1, minutes=1))
+    await Session.filter(id=young).update(renewed_at=now - usable)
+    assert await retain(keeping(emptied), identity) == 1
+    assert [session.id for session in await Session.filter(user_id=user.id)] == [young]
+    assert await SpentToken.filter(session__user_id=user.id).count() == 1
+    await SpentToken.filter(session_id=young).update(spent_at=LONG_AGO)
+    assert await retain(keeping(emptied), identity) == 1

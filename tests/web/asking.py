@@ -7,17 +7,21 @@ from typing import Any
 import aiohttp
 
 from models.user import User
-from yousync.identity import mint
+from tests.factories import bearer_of
 from yousync.settings import Settings
 
 
 class Caller:
-    """A client of the API, signed in as `user` unless that is None."""
+    """A client of the API: nobody, unless `signed_in`."""
 
-    def __init__(self, client: aiohttp.ClientSession, settings: Settings, user: User | None) -> None:
+    def __init__(self, client: aiohttp.ClientSession, headers: dict[str, str] | None = None) -> None:
         self._client = client
-        token = None if user is None else mint(settings, user_id=user.id, email=user.email)
-        self.headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self.headers = headers or {}
+
+    @classmethod
+    async def signed_in(cls, client: aiohttp.ClientSession, settings: Settings, user: User) -> Caller:
+        """A client that has just signed in as this user."""
+        return cls(client, await bearer_of(settings, user))
 
     def send(self, method: str, path: str, **sent: Any) -> Any:
         """The request, to be awaited with `async with`."""

@@ -16,10 +16,9 @@ from redis.asyncio import Redis
 
 from models.script import Script
 from models.user import User
-from tests.factories import make_script, make_user
+from tests.factories import bearer_of, make_script, make_user
 from tests.standing_in import Control, control
 from web.app import make_app
-from yousync.identity import mint
 from yousync.local.program import Standin
 from yousync.local.stack import Stack
 from yousync.settings import Settings
@@ -65,7 +64,7 @@ async def user(app: web.Application) -> User:
 
 @pytest_asyncio.fixture(scope="module")
 async def bearer(settings: Settings, user: User) -> dict[str, str]:
-    return {"Authorization": f"Bearer {mint(settings, user_id=user.id, email=user.email)}"}
+    return await bearer_of(settings, user)
 
 
 def recording(seconds: float = 0.5, pitch: float = 200.0) -> bytes:

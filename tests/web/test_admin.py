@@ -15,14 +15,13 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from models.script import Script
 from models.user import User, ensure_user
-from tests.factories import make_script, make_user
+from tests.factories import bearer_of, make_script, make_user
 from tests.standing_in import Control
 from tests.waiting import until
 from tests.web.conftest import form, recording
 from web.contract import Endpoint
 from web.routes import admin, admin_stages
 from web.wiring import DEPS
-from yousync.identity import mint
 from yousync.job import Stage
 from yousync.settings import Settings
 
@@ -39,9 +38,9 @@ async def operator(app: web.Application) -> User:
 class Api:
     """The operators' API, by somebody's token."""
 
-    def __init__(self, client: aiohttp.ClientSession, settings: Settings, user: User) -> None:
+    def __init__(self, client: aiohttp.ClientSession, headers: dict[str, str]) -> None:
         self._client = client
-        self._headers = {"Authorization": f"Bearer {mint(settings, user_id=user.id, email=user.email)}"}
+        self._headers = headers
 
     async def ask(self, method: str, path: str, *, status: int = 200, **sent: Any) -> Any:
         """The JSON of an answer with this status."""
@@ -65,9 +64,9 @@ class Api:
         return found
 
 
-@pytest.fixture
-def api(client: aiohttp.ClientSession, settings: Settings, operator: User) -> Api:
-    return Api(client, settings, operator)
+@pytest_asyncio.fixture
+async def api(client: aiohttp.ClientSession, settings: Settings, operator: User) -> Api:
+    return Api(client, await bearer_of(settings, operator))
 
 
 async def upload(client: aiohttp.ClientSession, script: Script) -> str:
@@ -85,20 +84,17 @@ async def test_nobody_but_an_operator_gets_in(
     path = prefix + re.sub(r"{stage}", "upload", endpoint.path.replace("{job_id}", NOBODYS))
     learner = await make_user()
     gone = await ensure_user("gone@example.com", admin=True)
+    former = await bearer_of(settings, gone)
     await User.filter(id=gone.id).update(is_active=False)
     callers: list[tuple[dict[str, str], int, str]] = [
         ({}, 401, "token_missing"),
         ({"Authorization": "Bearer forged"}, 401, "token_invalid"),
-        (bearer_of(settings, gone), 401, "token_invalid"),
-        (bearer_of(settings, learner), 403, "admin_only"),
+        (former, 401, "token_invalid"),
+        (await bearer_of(settings, learner), 403, "admin_only"),
     ]
     for headers, status, code in callers:
         async with client.request(endpoint.method, path, headers=headers) as reply:
             assert (reply.status, (await reply.json())["code"]) == (status, code)
-
-
-def bearer_of(settings: Settings, user: User) -> dict[str, str]:
-    return {"Authorization": f"Bearer {mint(settings, user_id=user.id, email=user.email)}"}
 
 
 async def test_the_document_says_so(client: aiohttp.ClientSession) -> None:
@@ -118,7 +114,7 @@ async def test_the_document_says_so(client: aiohttp.ClientSession) -> None:
 async def test_refusals_are_told_in_the_callers_language(
     client: aiohttp.ClientSession, settings: Settings, language: str, title: str
 ) -> None:
-    headers = bearer_of(settings, await make_user()) | {"Accept-Language": language}
+    headers = await bearer_of(settings, await make_user()) | {"Accept-Language": language}
     async with client.get("/admin/jobs", headers=headers) as reply:
         assert (await reply.json())["title"] == title
 

@@ -15,12 +15,11 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings, stra
 from redis.asyncio import Redis
 
 from models.user import User
-from tests.factories import make_user
+from tests.factories import bearer_of, make_user
 from tests.web.conftest import form, serving
 from web.app import CONTRACTS, make_app
 from web.endpoint import Limit
 from web.limits import SCRIPT, Limits
-from yousync.identity import mint
 from yousync.local.port import free_port
 from yousync.rates import ADDRESS_SHARE, DEFAULTS, Rate, rates
 from yousync.settings import Settings
@@ -192,8 +191,7 @@ async def test_users_are_counted_each_for_themselves_wherever_they_are(
     limited: aiohttp.ClientSession, settings: Settings
 ) -> None:
     async def uploads(user: User, address: str) -> int:
-        bearer = f"Bearer {mint(settings, user_id=user.id, email=user.email)}"
-        headers = {**coming_from(address), "Authorization": bearer}
+        headers = {**coming_from(address), **await bearer_of(settings, user)}
         async with limited.post("/scripts/1/upload-audio", data=form(b"no sound"), headers=headers) as response:
             assert (response.status == 429) == ("Retry-After" in response.headers)
             return response.status

@@ -35,9 +35,9 @@ async def user(app: web.Application) -> User:
     return await make_user("김민아")
 
 
-@pytest.fixture
-def me(client: aiohttp.ClientSession, settings: Settings, user: User) -> Caller:
-    return Caller(client, settings, user)
+@pytest_asyncio.fixture
+async def me(client: aiohttp.ClientSession, settings: Settings, user: User) -> Caller:
+    return await Caller.signed_in(client, settings, user)
 
 
 @pytest_asyncio.fixture
@@ -75,7 +75,7 @@ async def test_it_is_for_those_who_are_signed_in(
     client: aiohttp.ClientSession, settings: Settings, method: str, path: str
 ) -> None:
     for spelling in (path, f"{path}/", f"/api{path}", f"/api{path}/"):
-        assert await Caller(client, settings, None).refused(method, spelling, 401) == "token_missing"
+        assert await Caller(client).refused(method, spelling, 401) == "token_missing"
 
 
 class TestBookmarks:
@@ -141,7 +141,7 @@ class TestBookmarks:
         self, client: aiohttp.ClientSession, settings: Settings, me: Caller, token: Token
     ) -> None:
         await me.ask("POST", "/mypage/bookmarks", json={"token_id": token.id}, status=201)
-        other = Caller(client, settings, await make_user())
+        other = await Caller.signed_in(client, settings, await make_user())
         assert await other.get("/mypage/bookmarks") == []
         await other.ask("DELETE", f"/mypage/bookmarks/{token.id}", status=204)
         assert len(await me.get("/mypage/bookmarks")) == 1

@@ -22,9 +22,9 @@ async def user(app: web.Application) -> User:
     return await make_user("김민아")
 
 
-@pytest.fixture
-def me(client: aiohttp.ClientSession, settings: Settings, user: User) -> Caller:
-    return Caller(client, settings, user)
+@pytest_asyncio.fixture
+async def me(client: aiohttp.ClientSession, settings: Settings, user: User) -> Caller:
+    return await Caller.signed_in(client, settings, user)
 
 
 @pytest_asyncio.fixture

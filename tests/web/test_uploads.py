@@ -13,11 +13,11 @@ from models.analysis_result import AnalysisResult
 from models.script import Script
 from models.user import User
 from tests.audio_samples import GOOD
+from tests.factories import bearer_of, make_user
 from tests.valkey_command import command
 from tests.web.conftest import form, recording
 from tests.web.following import follow
 from web.wiring import DEPS
-from yousync.identity import mint
 from yousync.settings import Settings
 
 
@@ -192,7 +192,7 @@ class TestRefused:
     ) -> None:
         valkey, owner = app[DEPS].valkey, f"yousync:owner:user:{user.id}"
         await command(valkey, "SADD", owner, *(f"job-{number}" for number in range(settings.max_jobs_per_user)))
-        token = {"Authorization": f"Bearer {mint(settings, user_id=user.id, email=user.email)}"}
+        token = await bearer_of(settings, user)
         try:
             path = f"/scripts/{script.id}/upload-audio"
             status, body, headers = await upload(client, path, form(recording(pitch=310)), token)
@@ -221,15 +221,17 @@ class TestSignedIn:
         self, client: aiohttp.ClientSession, settings: Settings, script: Script, user: User
     ) -> None:
         past = settings.model_copy(update={"access_token_hours": -1.0})
-        header = {"Authorization": f"Bearer {mint(past, user_id=user.id, email=user.email)}"}
+        header = await bearer_of(past, user)
         status, body, _ = await upload(client, f"/scripts/{script.id}/upload-audio", form(recording()), header)
         assert (status, body["code"]) == (401, "token_expired")
 
     async def test_a_user_who_is_gone_or_deactivated_is_nobody(
         self, client: aiohttp.ClientSession, settings: Settings, script: Script
     ) -> None:
-        former = await User.create(email="former@example.com", is_active=False)
-        for user_id in (former.id, 2**31 - 1):
-            header = {"Authorization": f"Bearer {mint(settings, user_id=user_id, email='x')}"}
+        former, gone = await make_user(), await make_user()
+        headers = [await bearer_of(settings, user) for user in (former, gone)]
+        await User.filter(id=former.id).update(is_active=False)
+        await User.filter(id=gone.id).delete()
+        for header in headers:
             status, body, _ = await upload(client, f"/scripts/{script.id}/upload-audio", form(recording()), header)
             assert (status, body["code"]) == (401, "token_invalid")

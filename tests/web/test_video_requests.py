@@ -24,16 +24,16 @@ async def user(app: web.Application) -> User:
     return await make_user("김민아")
 
 
-@pytest.fixture
-def me(client: aiohttp.ClientSession, settings: Settings, user: User) -> Caller:
-    return Caller(client, settings, user)
+@pytest_asyncio.fixture
+async def me(client: aiohttp.ClientSession, settings: Settings, user: User) -> Caller:
+    return await Caller.signed_in(client, settings, user)
 
 
 @pytest_asyncio.fixture
 async def operator(client: aiohttp.ClientSession, settings: Settings, app: web.Application) -> Caller:
     admin = await make_user()
     await User.filter(id=admin.id).update(is_admin=True)
-    return Caller(client, settings, admin)
+    return await Caller.signed_in(client, settings, admin)
 
 
 async def test_a_request_is_filed_and_listed(me: Caller) -> None:
@@ -85,7 +85,7 @@ async def test_one_removes_ones_own_once_it_was_rejected(
     client: aiohttp.ClientSession, settings: Settings, me: Caller, operator: Caller
 ) -> None:
     path = f"/request/{(await me.ask('POST', '/request', json=WISH))['id']}"
-    other = Caller(client, settings, await make_user())
+    other = await Caller.signed_in(client, settings, await make_user())
     assert await me.refused("DELETE", path, 400) == "video_request_not_rejected"
     await operator.ask("PATCH", f"{path}/status", json={"status": "거절됨"})
     for stranger in (other, operator):
@@ -101,7 +101,8 @@ async def test_nobody_is_told_by_e_mail(
 ) -> None:
     other = await make_user()
     await User.filter(id=other.id).update(full_name=other.email if name == "its e-mail" else name)
-    asked = await Caller(client, settings, await User.get(id=other.id)).ask("POST", "/request", json=WISH)
+    caller = await Caller.signed_in(client, settings, other)
+    asked = await caller.ask("POST", "/request", json=WISH)
     assert asked["requester"] == "이름 없는 사용자"
     everybodys = await me.get("/request/all")
     assert asked in everybodys

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from models.db import connected
+from models.session import open_session
 from models.user import ensure_user
 from yousync.cli.failure import CommandError, Exit
 from yousync.cli.lookup import DataOption, settings_for
@@ -19,10 +20,11 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 async def token_for(settings: Settings, email: str, *, admin: bool) -> str:
-    """An access token of the user with this e-mail, who is created if need be."""
+    """An access token of the user with this e-mail, who is created if need be; a session of its own."""
     async with connected(settings, pool=1, application="yousync-token"):
         user = await ensure_user(email, admin=admin)
-    return mint(settings, user_id=user.id, email=user.email)
+        session_id = await open_session(user.id)
+    return mint(settings, user_id=user.id, email=user.email, session_id=session_id)
 
 
 def token(
