@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 from aiohttp import web
 
@@ -14,10 +15,12 @@ from jobs.identity import WrongValkey, identified
 from jobs.ops import Ops
 from jobs.tenancy import resident
 from jobs.worker import working
+from models.practice import Recorder, top_recorders
 from web.catalogue import Sentences
 from web.endpoint import LIMITER
 from web.hub import Hub, running_hub
 from web.limits import Limits
+from web.sparing import Sparing
 from web.streams import KeepAlive, keeping_alive
 from web.uploads import UploadBudget
 from yousync import memory
@@ -33,6 +36,7 @@ KEEP_ALIVE: web.AppKey[KeepAlive] = web.AppKey("keep_alive", KeepAlive)
 PROBER: web.AppKey[Prober] = web.AppKey("prober", Prober)
 SENTENCES: web.AppKey[Sentences] = web.AppKey("sentences", Sentences)
 BUDGET: web.AppKey[UploadBudget] = web.AppKey("budget", UploadBudget)
+TOP_RECORDERS: web.AppKey[Sparing[list[Recorder]]] = web.AppKey("top_recorders")
 
 
 def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator[None]]:
@@ -54,6 +58,8 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             app[PROBER] = await stack.enter_async_context(Prober.open(max_seconds=settings.max_audio_seconds))
             app[SENTENCES] = Sentences()
             app[BUDGET] = UploadBudget(settings.uploads_in_flight_bytes)
+            app[TOP_RECORDERS] = Sparing(partial(top_recorders, 3))
+            stack.push_async_callback(app[TOP_RECORDERS].close)
             await stack.enter_async_context(working(deps, identity) if with_worker else resident(deps, identity))
             memory.settle()
             yield

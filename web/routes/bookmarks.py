@@ -39,7 +39,7 @@ class Kept(BaseModel):
     token_id: int
 
 
-@routes.post("/mypage/bookmarks", status=201, raises=(TokenNotFound, BookmarkExists))
+@routes.post("/mypage/bookmarks", status=201, idempotent=True, raises=(TokenNotFound, BookmarkExists))
 async def add_my_bookmark(_request: web.Request, *, body: BookmarkBody, user: User) -> Kept:
     """Bookmark a clip."""
     try:

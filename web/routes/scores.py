@@ -5,15 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 from pydantic import BaseModel
 
-from models.practice import Recorder, average_score, top_recorders
+from models.practice import Recorder, average_score
 from models.user import User
 from web.contract import Contract
 from web.routes.uploads import TokenPath
+from web.wiring import TOP_RECORDERS
 from yousync.errors import ScoreNotFound
 
 routes = Contract(tag="Scores")
-
-TOP = 3
 
 
 class TokenScore(BaseModel):
@@ -55,6 +54,6 @@ async def my_average_score(_request: web.Request, *, user: User) -> MyScore:
 
 
 @routes.get("/score/leaderboard/top-recorders")
-async def leaderboard(_request: web.Request) -> Leaderboard:
-    """Read who has the most results."""
-    return Leaderboard(users=await top_recorders(TOP))
+async def leaderboard(request: web.Request) -> Leaderboard:
+    """Read which three have the most results; of millions it may lag some seconds."""
+    return Leaderboard(users=await request.app[TOP_RECORDERS].get())

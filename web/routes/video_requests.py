@@ -63,7 +63,7 @@ class Said(BaseModel):
     detail: str
 
 
-@routes.post("/request", raises=(RequestPending,))
+@routes.post("/request", idempotent=True, raises=(RequestPending,))
 async def request_video(_request: web.Request, *, body: RequestBody, user: User) -> VideoRequestView:
     """Ask for a video; until that was reviewed, for no other."""
     asked = await ask_for(user, Wish(actor=body.actor, content=body.content, url=body.url))
