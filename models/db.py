@@ -91,7 +91,11 @@ def config(dsn: str, *, pool: int = 20, application: str = "yousync") -> dict[st
                     "timeout": 5,
                     "init": _observe_queries,
                     "reset": _keep_session,
-                    "server_settings": {"application_name": application, "statement_timeout": "20000"},
+                    "server_settings": {
+                        "application_name": application,
+                        "statement_timeout": "20000",
+                        "pg_trgm.similarity_threshold": "0.25",  # what `%` finds; models.actor_search
+                    },
                 },
             }
         },

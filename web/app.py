@@ -13,6 +13,7 @@ from web.docs import install_docs
 from web.problems import problems
 from web.requests import install_requests, refusals, requests
 from web.routes import (
+    actors,
     admin,
     admin_stages,
     auth,
@@ -20,8 +21,11 @@ from web.routes import (
     jobs,
     mypage,
     scores,
+    scripts,
     service,
+    tokens,
     uploads,
+    urls,
     video_requests,
     webhooks,
 )
@@ -35,6 +39,10 @@ log = structlog.get_logger(__name__)
 CONTRACTS: tuple[Contract, ...] = (
     service.routes,
     auth.routes,
+    tokens.routes,
+    scripts.routes,
+    actors.routes,
+    urls.routes,
     uploads.routes,
     jobs.routes,
     webhooks.routes,

@@ -16,13 +16,16 @@ from jobs.ops import Ops
 from jobs.tenancy import resident
 from jobs.worker import working
 from models.practice import Recorder, top_recorders
-from web.catalogue import Sentences
+from web.catalogue import Catalogue, remembered
+from web.details import Details
 from web.endpoint import LIMITER
 from web.hub import Hub, running_hub
 from web.limits import Limits
+from web.pitch import open_pitches
 from web.sparing import Sparing
 from web.streams import KeepAlive, keeping_alive
 from web.uploads import UploadBudget
+from web.views import Views
 from yousync import memory
 from yousync.audio import Prober
 from yousync.settings import Settings
@@ -34,7 +37,9 @@ OPS: web.AppKey[Ops] = web.AppKey("ops", Ops)
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
 KEEP_ALIVE: web.AppKey[KeepAlive] = web.AppKey("keep_alive", KeepAlive)
 PROBER: web.AppKey[Prober] = web.AppKey("prober", Prober)
-SENTENCES: web.AppKey[Sentences] = web.AppKey("sentences", Sentences)
+CATALOGUE: web.AppKey[Catalogue] = web.AppKey("catalogue", Catalogue)
+DETAILS: web.AppKey[Details] = web.AppKey("details", Details)
+VIEWS: web.AppKey[Views] = web.AppKey("views", Views)
 BUDGET: web.AppKey[UploadBudget] = web.AppKey("budget", UploadBudget)
 TOP_RECORDERS: web.AppKey[Sparing[list[Recorder]]] = web.AppKey("top_recorders")
 
@@ -56,7 +61,10 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             app[HUB] = await stack.enter_async_context(running_hub(engine, changes))
             app[KEEP_ALIVE] = await stack.enter_async_context(keeping_alive(settings.sse_keepalive_seconds))
             app[PROBER] = await stack.enter_async_context(Prober.open(max_seconds=settings.max_audio_seconds))
-            app[SENTENCES] = Sentences()
+            app[CATALOGUE] = await stack.enter_async_context(remembered(settings))
+            pitches = await stack.enter_async_context(open_pitches(settings, deps.storage))
+            app[DETAILS] = Details(settings, deps.storage, pitches)
+            app[VIEWS] = Views()
             app[BUDGET] = UploadBudget(settings.uploads_in_flight_bytes)
             app[TOP_RECORDERS] = Sparing(partial(top_recorders, 3))
             stack.push_async_callback(app[TOP_RECORDERS].close)

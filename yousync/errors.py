@@ -1,12 +1,13 @@
 """Every failure a caller can see: its stable code, HTTP status and titles, drawn as one tree.
 
     YouSyncError
-    ├── BadRequest 400        MalformedBody · MalformedWebhook · RequestPending · RequestNotRejected
+    ├── BadRequest 400        MalformedBody · MalformedWebhook · ActorExists · RequestPending ·
+    │                         RequestNotRejected
     ├── Unauthenticated 401   TokenMissing · TokenInvalid (TokenReused) · TokenExpired · WebhookTokenInvalid ·
     │                         WebhookSignatureInvalid
     ├── Forbidden 403         AdminOnly
-    ├── NotFound 404          TokenNotFound · ScriptNotFound · JobNotFound · ResultsNotFound · ScoreNotFound ·
-    │                         VideoRequestNotFound
+    ├── NotFound 404          TokenNotFound · ScriptNotFound · ActorNotFound · UrlNotFound · JobNotFound ·
+    │                         ResultsNotFound · ScoreNotFound · VideoRequestNotFound
     ├── UploadTooSlow 408
     ├── Conflict 409          OperationRefused · BookmarkExists
     ├── TooLarge 413          FileTooLarge · WebhookTooLarge
@@ -77,6 +78,14 @@ class MalformedWebhook(BadRequest):
     code = "malformed_webhook"
     title = "Malformed webhook"
     title_ko = "웹훅 본문이 올바르지 않습니다"
+
+
+class ActorExists(BadRequest):
+    """An actor of this name is in the catalogue already."""
+
+    code = "actor_exists"
+    title = "Actor exists"
+    title_ko = "이미 등록된 배우입니다"
 
 
 class RequestPending(BadRequest):
@@ -188,6 +197,22 @@ class ScriptNotFound(NotFound):
     code = "script_not_found"
     title = "Script not found"
     title_ko = "스크립트를 찾을 수 없습니다"
+
+
+class ActorNotFound(NotFound):
+    """No actor is linked to this clip."""
+
+    code = "actor_not_found"
+    title = "Actor not found"
+    title_ko = "배우를 찾을 수 없습니다"
+
+
+class UrlNotFound(NotFound):
+    """No such video in the catalogue."""
+
+    code = "url_not_found"
+    title = "Video not found"
+    title_ko = "등록되지 않은 영상입니다"
 
 
 class JobNotFound(NotFound):

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     s3_bucket_name: str
     aws_endpoint_url_s3: str | None = None
     s3_public_endpoint_url: str | None = None
+    media_buckets: CommaList = []
+    media_origins: CommaList = []
     target_server_url: str
     script_target_server_url: str | None = None
     webhook_url: str
@@ -112,6 +114,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("jwt_secret_key", "webhook_token_keys", "webhook_secret"),
         *("google_client_id", "trusted_proxies", "allowed_origins"),
+        *("media_buckets", "media_origins"),
         mode="before",
     )
     @classmethod
@@ -171,10 +174,10 @@ class Settings(BaseSettings):
                 raise ValueError("must be whsec_ and the base64 of 24 to 64 bytes; several separated by commas")
         return value
 
-    @field_validator("allowed_origins")
+    @field_validator("allowed_origins", "media_origins")
     @classmethod
     def _exact_origins(cls, value: list[str]) -> list[str]:
-        """Exactly what browsers send as Origin; `*` and `null` would let any page read answers."""
+        """Exactly what browsers send as Origin; `*` and `null` would mean any of them."""
         found = [canonical_origin(entry) for entry in value]
         if None in found:
             raise ValueError("must be origins, https://host or http://host:port, without a path, separated by commas")

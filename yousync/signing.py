@@ -14,6 +14,8 @@ from typing import Any, Final
 from botocore.auth import AUTH_TYPE_MAPS, SIGV4_TIMESTAMP, S3SigV4Auth, S3SigV4QueryAuth
 from botocore.exceptions import ClientError
 
+LINK_WINDOW_SECONDS: Final = 300
+"""Links made within such a stretch of time are signed alike, so that an answer with one in it keeps its ETag."""
 _TOLERATED: Final = timedelta(minutes=5)  # S3 itself tolerates 15
 
 
@@ -31,7 +33,7 @@ class _OnS3Clock(S3SigV4Auth):
 
 class _LinkOnS3Clock(S3SigV4QueryAuth):
     def _modify_request_before_signing(self, request: Any) -> None:
-        _correct(request.context)
+        _correct(request.context, window=LINK_WINDOW_SECONDS)
         super()._modify_request_before_signing(request)  # type: ignore[misc]  # the stubs leave it out
 
 
@@ -40,9 +42,11 @@ AUTH_TYPE_MAPS["s3v4"] = _OnS3Clock
 AUTH_TYPE_MAPS["s3v4-query"] = _LinkOnS3Clock
 
 
-def _correct(context: dict[str, Any]) -> None:
-    signed = datetime.strptime(context["timestamp"], SIGV4_TIMESTAMP).replace(tzinfo=UTC)
-    context["timestamp"] = (signed + _HostClock.behind).strftime(SIGV4_TIMESTAMP)
+def _correct(context: dict[str, Any], *, window: int = 1) -> None:
+    """Sign with S3's time, and with the beginning of its window of so many seconds."""
+    signed = datetime.strptime(context["timestamp"], SIGV4_TIMESTAMP).replace(tzinfo=UTC) + _HostClock.behind
+    signed -= timedelta(seconds=signed.timestamp() % window)
+    context["timestamp"] = signed.strftime(SIGV4_TIMESTAMP)
 
 
 async def on_s3_clock(request: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:

@@ -75,14 +75,33 @@ class Storage:
             return int(found["ContentLength"])
 
     async def presigned(self, key: str, seconds: int = LINK_SECONDS) -> str:
-        """A link that fetches what lies under `key` for so many seconds from now, whether or not anything does.
+        """A link that fetches what lies under `key` for so many seconds, whether or not anything does.
 
-        It is made without asking S3, so it is there while S3 is not.
+        It is made without asking S3, so it is there while S3 is not. All links to an object that are made within
+        LINK_WINDOW_SECONDS are the same one, and its seconds count from the beginning of these.
         """
         bucket, name = self._place(key)
         return await self._signer.generate_presigned_url(
             "get_object", Params={"Bucket": bucket, "Key": name}, ExpiresIn=seconds
         )
+
+    @failpoints("storage.get")
+    @timed(STORAGE_SECONDS, "get")
+    async def get(self, key: str, *, max_bytes: int) -> bytes | None:
+        """What lies under `key`; None when nothing does, or more than `max_bytes`."""
+        bucket, name = self._place(key)
+        with _translated():
+            try:
+                found = await on_s3_clock(self._client.get_object, Bucket=bucket, Key=name)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey"}:
+                    return None
+                raise
+            async with found["Body"] as body:
+                if found["ContentLength"] > max_bytes:
+                    return None
+                content: bytes = await body.read()
+                return content
 
     @failpoints("storage.delete")
     async def delete(self, key: str) -> None:

@@ -96,3 +96,16 @@ async def test_names_can_be_searched_by_trigram(settings: Settings, new_database
     dsn = await new_database()
     found = await rows(dsn, "SELECT tablename FROM pg_indexes WHERE indexdef LIKE '%gin_trgm_ops%' ORDER BY 1")
     assert found == [("actor_aliases",), ("actors",)]
+
+
+async def test_every_column_of_the_catalogue_but_the_view_count_is_watched(
+    settings: Settings, new_database: NewDatabase
+) -> None:
+    dsn = await new_database()
+    watched = await rows(
+        dsn,
+        "SELECT event_object_column FROM information_schema.triggered_update_columns"
+        " WHERE trigger_name = 'catalogue_changed' AND event_object_table = 'tokens'",
+    )
+    columns = await rows(dsn, "SELECT column_name FROM information_schema.columns WHERE table_name = 'tokens'")
+    assert set(columns) - set(watched) == {("view_count",)}

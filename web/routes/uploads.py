@@ -15,7 +15,7 @@ from web.addresses import client_address
 from web.contract import Contract, DbId, Reply
 from web.requests import REQUEST_ID
 from web.uploads import AudioFile, receive
-from web.wiring import BUDGET, ENGINE, PROBER, SENTENCES, SETTINGS
+from web.wiring import BUDGET, CATALOGUE, ENGINE, PROBER, SETTINGS
 from yousync.errors import (
     AudioTooLong,
     DependencyDown,
@@ -113,7 +113,7 @@ async def upload_script_audio(
     Answered as soon as the recording can no longer be lost; storing, analysis and scores follow. The same
     bytes sent again within ten minutes are the same job.
     """
-    token_id = await request.app[SENTENCES].token_of(path.script_id)
+    token_id = await request.app[CATALOGUE].token_of(path.script_id)
     if token_id is None:
         raise ScriptNotFound
     job = await _accept(request, form, header, kind=Kind.SCRIPT, token_id=token_id, script_id=path.script_id, user=user)
