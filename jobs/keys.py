@@ -44,6 +44,11 @@ def rate(limit: str, who: str) -> str:
     return f"{PREFIX}rate:{limit}:{who}"
 
 
+def repeat(digest: str) -> str:
+    """What was asked under an Idempotency-Key, and the reply once there is one."""
+    return f"{PREFIX}repeat:{digest}"
+
+
 def state(name: str) -> str:
     """The ids of all jobs in a state: a sorted set by the time they got there."""
     return f"{PREFIX}state:{name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
 
 from aiohttp import web
 
@@ -26,6 +27,11 @@ def client_address(request: web.Request, trusted: list[str]) -> str:
             break
         address = hops.pop()
     return _counted(address)
+
+
+def who(request: web.Request, caller: Any, trusted: list[str]) -> str:
+    """Whoever is counted for a request: its user, or its address where it is nobody's."""
+    return client_address(request, trusted) if caller is None else f"user:{caller.id}"
 
 
 @lru_cache(maxsize=8)

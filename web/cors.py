@@ -17,7 +17,9 @@ ALLOWED: web.AppKey[frozenset[str]] = web.AppKey("allowed_origins", frozenset)
 MAX_AGE_SECONDS = 7200  # Chromium caches a preflight no longer
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = "authorization, content-type, idempotency-key, if-none-match, last-event-id, prefer, x-request-id"
-EXPOSED_HEADERS = "Location, Retry-After, X-Request-Id, ETag, Deprecation, Link, RateLimit, RateLimit-Policy"
+EXPOSED_HEADERS = (
+    "Location, Retry-After, X-Request-Id, ETag, Deprecation, Link, RateLimit, RateLimit-Policy, Idempotency-Replayed"
+)
 
 
 def install_cors(app: web.Application, origins: Iterable[str]) -> None:

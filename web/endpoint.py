@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, create_model
 
 from web.answers import reply_type, respond
 from web.bearer import bearer_token
@@ -18,6 +18,8 @@ from web.replies import Streamed
 from yousync.errors import (
     AdminOnly,
     FileTooLarge,
+    IdempotencyKeyBusy,
+    IdempotencyKeyReused,
     MalformedBody,
     RateLimited,
     TokenExpired,
@@ -37,6 +39,19 @@ Limit = Literal["default", "login", "upload", "bookmarks", "none"]
 Authenticate = Callable[[web.Request], Awaitable[Any]]
 Limiter = Callable[[web.Request, Limit, Any], Awaitable[None]]
 
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request under an Idempotency-Key: who wants what done."""
+
+    caller: Any
+    route: str
+    key: str
+    asked: Mapping[str, Any]  # the input, header fields aside
+
+
+Repeater = Callable[[web.Request, Attempt, Callable[[], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]]
+
 AUTHENTICATE: web.AppKey[Authenticate] = web.AppKey("authenticate")
 """Finds the user of a request: None without an Authorization header, else a user or an Unauthenticated error.
 
@@ -45,6 +60,9 @@ Of a user the contract knows `is_admin` alone.
 
 LIMITER: web.AppKey[Limiter] = web.AppKey("limiter")
 """Counts a request against its caller (None: nobody we know), or raises RateLimited."""
+
+REPEATER: web.AppKey[Repeater] = web.AppKey("repeater")
+"""Runs an attempt that carries an Idempotency-Key, or answers it as it was answered before."""
 
 LOCATIONS = ("path", "query", "header", "body", "form")
 CALLERS = ("user", "admin", "bearer")
@@ -60,6 +78,12 @@ _AUTH_ERRORS: dict[Auth, tuple[type[YouSyncError], ...]] = {
     "admin": (TokenMissing, TokenInvalid, TokenExpired, AdminOnly),
     "presented": (TokenMissing, TokenInvalid, TokenExpired),
 }
+
+
+class Repeatable(BaseModel):
+    """How a client says that two requests are one."""
+
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,6 +103,7 @@ class Endpoint:
     raises: tuple[type[YouSyncError], ...]  # all of them, those of validation and auth included
     limit: Limit
     idempotent: bool
+    takes_header: bool  # whether the handler itself does
     deprecated_for: str | None  # the path that took its place
     summary: str
     description: str
@@ -88,11 +113,30 @@ class Endpoint:
         caller = await self._caller(request)
         arguments = {_PARAMETER[self.auth]: caller} if self.auth in _PARAMETER else {}
         async with bind(request, self.inputs, self.raises) as values:
-            result = await self.handler(request, **arguments, **values)
+            if self.idempotent and (key := values["header"].idempotency_key) is not None:
+                return await self._once(request, caller, key, arguments | values)
+            result = await self.handler(request, **arguments, **self._wanted(values))
             if not isinstance(result, Streamed):
                 return respond(request, result, self.status, personal=self.auth != "none")
         del arguments, caller, values
         return await result.run(request)
+
+    def _wanted(self, values: dict[str, Any]) -> dict[str, Any]:
+        """What the handler asks for: an Idempotency-Key may be all that `header` holds."""
+        if self.takes_header or "header" not in values:
+            return values
+        return {name: value for name, value in values.items() if name != "header"}
+
+    async def _once(self, request: web.Request, caller: Any, key: str, given: dict[str, Any]) -> web.StreamResponse:
+        async def run() -> web.StreamResponse:
+            result = await self.handler(request, **self._wanted(given))
+            return respond(request, result, self.status, personal=True)
+
+        asked: dict[str, Any] = {
+            place: given[place].model_dump(mode="json") for place in ("path", "query", "body") if place in given
+        }
+        route = f"{self.method} {self.deprecated_for or self.path}"
+        return await request.app[REPEATER](request, Attempt(caller, route, key, asked), run)
 
     async def _caller(self, request: web.Request) -> Any:
         """Whoever asks, counted: those that are turned away as well."""
@@ -149,9 +193,13 @@ def endpoint(
         raise TypeError(f"{name}: {path} and the model of `path` name different things")
     if "form" in inputs:
         file_field(inputs["form"])  # fails here and not at the first request
+    takes_header = "header" in inputs
+    if idempotent:
+        inputs["header"] = _repeatable(inputs.get("header"))
     auth = _auth(keywords, hints)
     implied = [*_AUTH_ERRORS[auth], *(error for location in inputs for error in _BODY_ERRORS.get(location, ()))]
     implied += [ValidationFailed] if inputs else []
+    implied += [IdempotencyKeyReused, IdempotencyKeyBusy] if idempotent else []
     implied += [RateLimited] if limit != "none" else []
     summary, _, description = (inspect.getdoc(handler) or "").partition("\n")
     return Endpoint(
@@ -168,10 +216,18 @@ def endpoint(
         raises=tuple(dict.fromkeys((*raises, *implied))),
         limit=limit,
         idempotent=idempotent,
+        takes_header=takes_header,
         deprecated_for=deprecated_for,
         summary=summary.strip().rstrip("."),
         description=description.strip(),
     )
+
+
+def _repeatable(headers: type[BaseModel] | None) -> type[BaseModel]:
+    """These headers with an Idempotency-Key beside them."""
+    if headers is None:
+        return Repeatable
+    return create_model(f"{headers.__name__}AndKey", __base__=(headers, Repeatable), __doc__=headers.__doc__)
 
 
 def _auth(keywords: Sequence[str], hints: dict[str, Any]) -> Auth:

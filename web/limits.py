@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from jobs import keys
-from web.addresses import client_address
+from web.addresses import who
 from web.endpoint import Limit
 from web.requests import add_headers
 from yousync.errors import RateLimited
@@ -60,11 +60,8 @@ class Limits:
         rate = self._rates.get(limit)
         if rate is None:
             return
-        if caller is None:
-            who, count = client_address(request, self._trusted), rate.count * ADDRESS_SHARE
-        else:
-            who, count = f"user:{caller.id}", rate.count
-        verdict = await self.take(keys.rate(limit, who), count, rate.seconds)
+        count = rate.count * (ADDRESS_SHARE if caller is None else 1)
+        verdict = await self.take(keys.rate(limit, who(request, caller, self._trusted)), count, rate.seconds)
         if verdict is None:
             return
         told = {

@@ -18,10 +18,11 @@ from jobs.worker import working
 from models.practice import Recorder, top_recorders
 from web.catalogue import Catalogue, remembered
 from web.details import Details
-from web.endpoint import LIMITER
+from web.endpoint import LIMITER, REPEATER
 from web.hub import Hub, running_hub
 from web.limits import Limits
 from web.pitch import open_pitches
+from web.repeats import Repeats
 from web.sparing import Sparing
 from web.streams import KeepAlive, keeping_alive
 from web.uploads import UploadBudget
@@ -53,6 +54,7 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             deps = await stack.enter_async_context(open_deps(settings, application="yousync-web"))
             identity = await identified(deps.valkey, settings, staging=deps.staging)
             engine = Engine(deps, identity)
+            app[REPEATER] = Repeats(deps.valkey, settings).once
             app[LIMITER] = Limits(deps.valkey, settings).count
             changes = await stack.enter_async_context(open_changes(settings))
             app[DEPS] = deps

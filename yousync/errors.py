@@ -9,9 +9,10 @@
     ├── NotFound 404          TokenNotFound · ScriptNotFound · ActorNotFound · UrlNotFound · JobNotFound ·
     │                         ResultsNotFound · ScoreNotFound · VideoRequestNotFound
     ├── UploadTooSlow 408
-    ├── Conflict 409          OperationRefused · BookmarkExists
+    ├── Conflict 409          OperationRefused · BookmarkExists · IdempotencyKeyBusy
     ├── TooLarge 413          FileTooLarge · WebhookTooLarge
-    ├── Unprocessable 422     ValidationFailed · EmptyAudio · NotAudio · AudioTooLong
+    ├── Unprocessable 422     ValidationFailed · EmptyAudio · NotAudio · AudioTooLong ·
+    │                         IdempotencyKeyReused
     ├── TooManyJobs 429
     ├── RateLimited 429
     └── Unavailable 503       StagingFull · UploadsBusy · DependencyDown
@@ -280,6 +281,14 @@ class BookmarkExists(Conflict):
     title_ko = "이미 북마크에 있습니다"
 
 
+class IdempotencyKeyBusy(Conflict):
+    """A request with the same Idempotency-Key is still being answered."""
+
+    code = "idempotency_key_busy"
+    title = "Idempotency-Key in use"
+    title_ko = "같은 요청을 처리하고 있습니다. 잠시 후 다시 시도해 주세요"
+
+
 class TooLarge(YouSyncError):
     """The body is larger than the route takes."""
 
@@ -342,6 +351,14 @@ class AudioTooLong(Unprocessable):
     code = "audio_too_long"
     title = "The recording is too long"
     title_ko = "녹음이 너무 깁니다"
+
+
+class IdempotencyKeyReused(Unprocessable):
+    """This Idempotency-Key was sent before with another request; a new request needs a key of its own."""
+
+    code = "idempotency_key_reused"
+    title = "Idempotency-Key used for something else"
+    title_ko = "이미 다른 요청에 사용된 Idempotency-Key입니다"
 
 
 class TooManyJobs(YouSyncError):

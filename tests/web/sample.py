@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from yousync.errors import TokenExpired, TokenInvalid, TokenNotFound, TooManyJob
 
 MAX_BYTES = 100_000
 BUDGET = web.AppKey("budget", UploadBudget)
+MADE = web.AppKey("made", list[str])
 RAISE = web.AppKey("raise", dict[str, BaseException])
 
 
@@ -24,6 +26,7 @@ RAISE = web.AppKey("raise", dict[str, BaseException])
 class Person:
     name: str
     is_admin: bool = False
+    id: int = 1
     seen: list[str] = field(default_factory=list)
 
 
@@ -42,6 +45,10 @@ class Page(BaseModel):
 
 class Retry(BaseModel):
     idempotency_key: str | None = None
+
+
+class Preference(BaseModel):
+    prefer: str | None = None
 
 
 class Clip(BaseModel):
@@ -115,6 +122,25 @@ async def create_clip(_request: web.Request, *, header: Retry, body: ClipIn, use
     return Reply(made, headers={"Location": "/clips/7"})
 
 
+@routes.post("/drafts", status=201, idempotent=True, raises=(TooManyJobs,))
+async def create_draft(request: web.Request, *, body: ClipIn, query: Page, user: Person | None) -> Reply[Clip]:
+    """Create a draft, or refuse to once."""
+    made = request.app[MADE]
+    made.append(body.name)
+    await asyncio.sleep(body.start_time)
+    if body.name == "refused once" and made.count(body.name) == 1:
+        raise TooManyJobs
+    clip = Clip(id=len(made), name=body.name, tags=[user.name if user else "nobody", *query.tag])
+    return Reply(clip, headers={"Location": f"/drafts/{len(made)}"})
+
+
+@routes.post("/drafts/{token_id}/copy", idempotent=True)
+async def copy_draft(request: web.Request, *, path: ClipPath, header: Preference) -> Clip:
+    """Copy a draft."""
+    request.app[MADE].append(str(path.token_id))
+    return Clip(id=path.token_id, name=header.prefer or "as you like")
+
+
 @routes.delete("/clips/{token_id}", status=204)
 async def delete_clip(_request: web.Request, *, path: ClipPath) -> None:
     """Delete a clip."""
@@ -163,6 +189,8 @@ async def authenticate(request: web.Request) -> Person | None:
             raise TokenExpired
         case "mina":
             return Person("mina")
+        case "jun":
+            return Person("jun", id=2)
         case "boss":
             return Person("boss", is_admin=True)
         case _:
@@ -174,6 +202,7 @@ def make_app(*, budget: int = 1_000_000) -> web.Application:
     app[AUTHENTICATE] = authenticate
     app[BUDGET] = UploadBudget(budget)
     app[RAISE] = {}
+    app[MADE] = []
     install_requests(app)
     register(app, [routes])
     install_docs(app, [routes], title="Sample", version="1.0.0", description="A sample.")

@@ -40,6 +40,7 @@ HEADERS = {
 EXPOSED = {
     "deprecation",
     "etag",
+    "idempotency-replayed",
     "link",
     "location",
     "ratelimit",
