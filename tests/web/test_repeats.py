@@ -6,19 +6,25 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from redis.asyncio import Redis
 
+from models.video_request import VideoRequest
+from tests.factories import make_user
 from tests.web import sample
+from tests.web.conftest import serving
 from tests.web.sample import MADE, make_app
 from web import repeats
+from web.app import CONTRACTS, make_app as make_service
 from web.contract import Contract
 from web.endpoint import REPEATER
 from web.openapi import document
 from web.repeats import Repeats
+from yousync.identity import mint
 from yousync.local.port import free_port
 from yousync.settings import Settings
 from yousync.valkey import connect
@@ -161,3 +167,44 @@ def test_the_document_names_the_header_and_its_refusals() -> None:
     assert [sorted(each) for each in headers] == [["Idempotency-Key"], ["Idempotency-Key", "Prefer"]]
     codes = paths["/drafts"]["post"]["responses"]["422"]["content"]["application/problem+json"]["examples"]
     assert "idempotency_key_reused" in codes
+
+
+ONCE_ONLY = {
+    "/mypage/bookmarks",
+    "/request",
+    "/tokens",
+    "/scripts",
+    "/actors",
+    "/youtube/process",
+    "/synthesize/{token_id}",
+}
+"""The POSTs that make something; uploads have the engine's own way."""
+
+
+def test_every_post_that_makes_something_takes_a_key() -> None:
+    posts = {each.path: each for contract in CONTRACTS for each in contract.endpoints if each.method == "POST"}
+    assert {path for path, each in posts.items() if each.idempotent} <= ONCE_ONLY
+    assert all(each.idempotent for path, each in posts.items() if path in ONCE_ONLY)
+    assert not [path for path, each in posts.items() if each.status == 201 and not each.idempotent]
+
+
+async def test_fifty_posts_at_once_are_one_row(settings: Settings) -> None:
+    async with (
+        serving(make_service(settings, with_worker=False), settings.port),
+        aiohttp.ClientSession(f"http://127.0.0.1:{settings.port}") as service,
+    ):
+        user = await make_user()
+        headers = {
+            "Authorization": f"Bearer {mint(settings, user_id=user.id, email=user.email)}",
+            "Idempotency-Key": "one",
+        }
+        body = {"actor": "배우", "content": "장면", "url": "https://www.youtube.com/watch?v=dQw4w9WgXcQ"}
+
+        async def ask() -> tuple[int, int]:
+            async with service.post("/api/request/", json=body, headers=headers) as response:
+                return response.status, (await response.json()).get("id")
+
+        answers = await asyncio.gather(*(ask() for _ in range(50)))
+        assert {status for status, _ in answers} == {200}
+        assert len({made for _, made in answers}) == 1
+        assert await VideoRequest.filter(user_id=user.id).count() == 1
