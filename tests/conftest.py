@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest_asyncio
 from redis.asyncio import Redis
 
@@ -23,6 +24,10 @@ from yousync.settings import Settings
 # Tests use their own stack, whatever the shell that runs them is set up for.
 for _name in [*(field.upper() for field in Settings.model_fields), "YOUSYNC_DATA"]:
     os.environ.pop(_name, None)
+
+# On a busy machine one example may take long. Imported here and not by pytest at its end, where a warning is an error.
+hypothesis.settings.register_profile("yousync", deadline=None)
+hypothesis.settings.load_profile("yousync")
 
 TEMPLATE = "template_yousync"
 

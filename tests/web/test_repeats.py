@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from redis.asyncio import Redis
 
 from models.video_request import VideoRequest
-from tests.factories import make_user
+from tests.factories import bearer_of, make_user
 from tests.web import sample
 from tests.web.conftest import serving
 from tests.web.sample import MADE, make_app
@@ -24,7 +24,6 @@ from web.contract import Contract
 from web.endpoint import REPEATER
 from web.openapi import document
 from web.repeats import Repeats
-from yousync.identity import mint
 from yousync.local.port import free_port
 from yousync.settings import Settings
 from yousync.valkey import connect
@@ -194,10 +193,7 @@ async def test_fifty_posts_at_once_are_one_row(settings: Settings) -> None:
         aiohttp.ClientSession(f"http://127.0.0.1:{settings.port}") as service,
     ):
         user = await make_user()
-        headers = {
-            "Authorization": f"Bearer {mint(settings, user_id=user.id, email=user.email)}",
-            "Idempotency-Key": "one",
-        }
+        headers = {**await bearer_of(settings, user), "Idempotency-Key": "one"}
         body = {"actor": "배우", "content": "장면", "url": "https://www.youtube.com/watch?v=dQw4w9WgXcQ"}
 
         async def ask() -> tuple[int, int]:
