@@ -1,4 +1,4 @@
-"""The analysis server's HTTP face: POST /analyze, GET /analyses/{job_id}, GET /healthz."""
+"""The analysis server's HTTP face: POST /analyze, GET /analyses/{job_id}, GET /healthz, GET /metrics."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from aiohttp import web
 
 from yousync.analyzer.config import Config
 from yousync.analyzer.desk import Desk, DeskFullError, OrderClashError
-from yousync.analyzer.measuring import ENGINE, VERSION
+from yousync.analyzer.metrics import CONTENT_TYPE
 from yousync.analyzer.order import MalformedOrderError, Order
+from yousync.analyzer.results import ENGINE, VERSION
 
 _log = structlog.get_logger("yousync.analyzer")
 __all__ = ["Config", "make_app", "run"]
@@ -51,13 +52,17 @@ def run(config: Config) -> None:
 async def _analyze(request: web.Request) -> web.Response:
     """Takes either request shape and answers at once; the result goes to the webhook."""
     form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    desk = request.app[_DESK]
     try:
-        analysis = request.app[_DESK].take(Order.read(form, request.headers.get("Idempotency-Key")))
+        analysis = desk.take(Order.read(form, request.headers.get("Idempotency-Key")))
     except MalformedOrderError as error:
+        desk.metrics.refused.labels("malformed_request").inc()
         return _problem(400, "malformed_request", str(error))
     except OrderClashError:
+        desk.metrics.refused.labels("job_in_progress").inc()
         return _problem(409, "job_in_progress", "Another recording is being analysed under this job id.")
     except DeskFullError:
+        desk.metrics.refused.labels("queue_full").inc()
         reply = _problem(503, "queue_full", "Too many analyses are waiting.")
         reply.headers["Retry-After"] = str(_RETRY_AFTER_S)
         return reply
@@ -78,6 +83,11 @@ async def _analysis(request: web.Request) -> web.Response:
 @routes.get("/healthz")
 async def _health(_: web.Request) -> web.Response:
     return web.json_response({"status": "ok", "engine": ENGINE, "version": VERSION})
+
+
+@routes.get("/metrics")
+async def _metrics(request: web.Request) -> web.Response:
+    return web.Response(body=request.app[_DESK].metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _problem(status: int, code: str, message: str) -> web.Response:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
+import base64
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Config(BaseSettings):
@@ -22,11 +23,28 @@ class Config(BaseSettings):
     analyzer_max_bytes: int = Field(32 * 2**20, gt=0)
     analyzer_max_seconds: float = Field(120.0, gt=0)
     analyzer_webhook_seconds: float = Field(600.0, gt=0)  # how long a webhook is tried again
+    analyzer_reference_seconds: float = Field(900.0, gt=0)  # how long an actor's pitch is remembered
+    webhook_secret: Annotated[list[SecretStr], NoDecode] = []  # webhooks are signed by each of them
 
     aws_access_key_id: SecretStr
     aws_secret_access_key: SecretStr
     aws_region: str = "ap-northeast-2"
     aws_endpoint_url_s3: str | None = None
+
+    @field_validator("webhook_secret", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _standard(cls, value: list[SecretStr]) -> list[SecretStr]:
+        for secret in value:
+            prefix, _, text = secret.get_secret_value().partition("_")
+            if prefix != "whsec" or not text:
+                raise ValueError("must be whsec_ and base64; several separated by commas")
+            base64.b64decode(text, validate=True)
+        return value
 
     @classmethod
     def load(cls) -> Self:

@@ -15,10 +15,14 @@ import orjson
 import structlog
 
 from yousync.analyzer.config import Config
+from yousync.analyzer.metrics import Metrics
 from yousync.analyzer.order import Order
 from yousync.analyzer.recordings import FetchError, Recordings
+from yousync.analyzer.reference import Reference, UnusableReference
+from yousync.analyzer.references import References
 from yousync.analyzer.webhook import deliver
-from yousync.analyzer.worker import question
+from yousync.analyzer.words import Line
+from yousync.analyzer.worker import question, reference_question
 from yousync.audio.crew import Crew
 from yousync.audio.process import ChildError, ChildTimeoutError
 
@@ -65,6 +69,7 @@ class Desk:
     """The heart of the server. All of it is in memory: callers who miss an answer ask again, and get 404 or it."""
 
     def __init__(self, settings: Config, crew: Crew, recordings: Recordings, session: aiohttp.ClientSession) -> None:
+        self.metrics = Metrics()
         self._settings = settings
         self._crew = crew
         self._recordings = recordings
@@ -73,6 +78,12 @@ class Desk:
         self._open: dict[str, Analysis] = {}
         self._ended: OrderedDict[str, Analysis] = OrderedDict()
         self._deliveries: dict[str, asyncio.Task[bool]] = {}
+        # A question waits here, without a limit, and not for a child of the crew, where patience has one.
+        self._seats = asyncio.Semaphore(settings.analyzer_workers)
+        self._references = References(
+            recordings, self._listen, self.metrics, seconds=settings.analyzer_reference_seconds
+        )
+        self.metrics.watch(waiting=self._queue.qsize, workers=lambda: len(crew.pids))
 
     @classmethod
     @asynccontextmanager
@@ -144,15 +155,36 @@ class Desk:
     async def _measure(self, order: Order) -> tuple[dict[str, Any], bool]:
         """The outcome, and whether another try might end otherwise."""
         try:
-            recording = await self._recordings.fetch(order.bucket, order.key)
-            outcome: dict[str, Any] = orjson.loads(await self._crew.ask(question(recording, order.line)))
+            recording = await self._recordings.fetch(order.recording.bucket, order.recording.key)
+            line = await self._references.line(order)
+            reference, unusable = await self._references.reference(order, line)
+            outcome = await self._ask(question(recording, line, reference))
         except FetchError as error:
             return _failure(error.code, error.message), error.again
         except ChildTimeoutError:
             return _failure("analysis_timeout", "The recording took too long to measure."), True
         except ChildError:
-            return _failure("analysis_failed", "The recording cannot be measured."), True
+            return _failure("worker_died", "The process that measured the recording was killed."), True
+        if unusable and "result" in outcome:
+            outcome["result"]["warnings"].append("reference_unusable")
         return outcome, False
+
+    async def _ask(self, asked: bytes) -> dict[str, Any]:
+        """What one of the measuring processes answers; raises ChildError."""
+        async with self._seats:
+            with self.metrics.seconds.time():
+                found: dict[str, Any] = orjson.loads(await self._crew.ask(asked))
+        return found
+
+    async def _listen(self, recording: bytes, line: Line) -> Reference:
+        """The features of an actor's own recording."""
+        try:
+            found = await self._ask(reference_question(recording, line))
+        except ChildError as error:
+            raise UnusableReference("it takes too much time or memory") from error
+        if "features" not in found:
+            raise UnusableReference(str(_code(found)))
+        return Reference.from_json(found["features"])
 
     def _end(self, analysis: Analysis, outcome: dict[str, Any]) -> None:
         analysis.outcome = outcome
@@ -162,6 +194,7 @@ class Desk:
         self._ended[job_id] = analysis
         while len(self._ended) > self._settings.analyzer_kept:
             self._ended.popitem(last=False)
+        self.metrics.ended.labels(analysis.progress.value, _code(outcome) or "").inc()
         _log.info("analysis ended", job_id=job_id, status=analysis.progress.value, code=_code(outcome))
         self._deliver(analysis)
 
@@ -176,6 +209,8 @@ class Desk:
                 analysis.order,
                 orjson.dumps(analysis.as_json()),
                 give_up_after=self._settings.analyzer_webhook_seconds,
+                metrics=self.metrics,
+                secrets=[secret.get_secret_value() for secret in self._settings.webhook_secret],
             )
         )
         self._deliveries[job_id] = task

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
 
 from yousync.analyzer.words import Line, Word, jsonable
 
 _JOB_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_S3_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]*)\.s3[.-][a-z0-9.-]*amazonaws\.com")
 _MAX_WORDS = 2000
 
 
@@ -22,19 +23,52 @@ class MalformedOrderError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One recording to measure: who asks (`job_id`), where it lies, what should be heard, whom to tell."""
+class Place:
+    """An object in S3."""
 
-    job_id: str
     bucket: str
     key: str
+
+    @classmethod
+    def read(cls, value: Any) -> Self | None:
+        """The object that an `s3://` URL, or AWS' own https form, names; None for everything else.
+
+        Nothing but S3 is ever fetched: a URL in a request must not make this server call others.
+        """
+        if not isinstance(value, str):
+            return None
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            return None
+        if parts.scheme == "s3":
+            bucket, key = parts.netloc, value.partition("://")[2].partition("/")[2]
+        else:
+            found = _S3_HOST.fullmatch(parts.netloc) if parts.scheme == "https" else None
+            bucket, key = (found["bucket"] if found else ""), unquote(parts.path.removeprefix("/"))
+        return cls(bucket, key) if bucket and key else None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One recording to analyse: who asks, where it lies, what should be heard, and whom to tell.
+
+    `pitch`, `textgrid` and `reference` are the actor's: contour, word times, and voice, each None where not named.
+    """
+
+    job_id: str
+    recording: Place
     webhook_url: str
     line: Line
+    pitch: Place | None = None
+    textgrid: Place | None = None
+    reference: Place | None = None
 
     @property
     def fingerprint(self) -> str:
         """Equal for two orders of the same work, wherever the answer is to go."""
-        what = orjson.dumps([self.bucket, self.key, jsonable(self.line)])
+        places = [self.recording, self.pitch, self.textgrid, self.reference]
+        what = orjson.dumps([[place and asdict(place) for place in places], jsonable(self.line)])
         return hashlib.sha256(what).hexdigest()
 
     @property
@@ -64,11 +98,11 @@ class Order:
         job_id = (idempotency_key or "").strip('" ') or parse_qs(urlsplit(webhook).query).get("job_id", [""])[0]
         if not _JOB_ID.fullmatch(job_id):
             raise MalformedOrderError("neither Idempotency-Key nor the job_id of webhook_url names the job")
-        scheme, _, place = str(data.get("s3_audio_url") or "").partition("://")
-        bucket, _, key = place.partition("/")
-        if scheme != "s3" or not bucket or not key:
+        recording = Place.read(data.get("s3_audio_url"))
+        if recording is None:
             raise MalformedOrderError("s3_audio_url is not of the form s3://bucket/key")
-        return cls(job_id, bucket, key, webhook, line)
+        actor = (Place.read(data.get(name)) for name in ("s3_pitch_url", "s3_textgrid_url", "s3_reference_url"))
+        return cls(job_id, recording, webhook, line, *actor)
 
 
 def _line(scripts: list[Any], *, begins: Any) -> Line:

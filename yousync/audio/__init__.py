@@ -8,7 +8,7 @@ WAV is read in child processes that can open no file and no socket, within limit
 from __future__ import annotations
 
 from yousync.audio.prober import Probe, Prober
-from yousync.audio.reading import decode
+from yousync.audio.reading import Sound, decode, read_sound
 from yousync.audio.sniff import CONTAINERS, sniff
 
-__all__ = ["CONTAINERS", "Probe", "Prober", "decode", "sniff"]
+__all__ = ["CONTAINERS", "Probe", "Prober", "Sound", "decode", "read_sound", "sniff"]

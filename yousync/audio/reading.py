@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from typing import NoReturn
 
@@ -15,9 +16,10 @@ import av.container
 import av.error
 import av.logging
 
+from yousync.audio.refusals import CodecNotAllowed, NoAudioStream, OddParameters, Undecodable, UnrecognisedFormat
 from yousync.audio.sniff import sniff
-from yousync.audio.wav import MAX_CHANNELS, MAX_RATE, MIN_RATE, wav_seconds
-from yousync.errors import AudioTooLong, EmptyAudio, NotAudio
+from yousync.audio.wav import MAX_CHANNELS, MAX_RATE, MIN_RATE, wav_lengths
+from yousync.errors import AudioTooLong, EmptyAudio
 
 _DEMUXERS = {"webm": "matroska", "ogg": "ogg", "mp4": "mp4", "wav": "wav", "mp3": "mp3", "flac": "flac"}
 _CODECS: dict[str, frozenset[str]] = {
@@ -30,6 +32,7 @@ _CODECS: dict[str, frozenset[str]] = {
     "flac": frozenset({"flac"}),
 }
 _PADDING_S = 0.1  # encoders fill up their first and last frames: a minute of sound is a little more in packets
+_MISSING_S, _MISSING_SHARE = 0.2, 0.95  # a file is cut short when it holds less than both of what it claims
 _TRIED_PACKETS = 16  # decoded to see that there is sound behind the container: about a third of a second
 
 
@@ -37,8 +40,8 @@ def seconds(data: bytes, *, max_seconds: float) -> float:
     """The length in seconds of the sound in `data`, by reading its packets.
 
     The container's own duration is not believed: packets are counted, and the first few are decoded, so that
-    noise inside a valid container is refused. Raises EmptyAudio, NotAudio or AudioTooLong; reading stops as soon
-    as `max_seconds` are passed.
+    noise inside a valid container is refused. Raises EmptyAudio, AudioTooLong or one of `refusals`; reading stops
+    as soon as `max_seconds` are passed.
     """
     container = container_of(data)
     with opened(data, container) as (source, stream):
@@ -59,22 +62,50 @@ def seconds(data: bytes, *, max_seconds: float) -> float:
             # A decoder may hold back its first frames until it is told that no more come.
             heard = sum(frame.samples for frame in _flushed(stream))
         if not heard or found <= 0.0:
-            raise NotAudio
+            raise Undecodable
         return min(found, max_seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Decoded sound: mono signed 16-bit little-endian `pcm` at `rate` Hz, and how long the file `claims` to be.
+
+    `claims` is in seconds, None where the container says nothing; it is never believed, only compared.
+    """
+
+    pcm: bytes
+    rate: int
+    claims: float | None
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self.pcm) / 2 / self.rate
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the file promised clearly more than it held: cut on its way, or damaged."""
+        return self.claims is not None and self.seconds < min(self.claims - _MISSING_S, self.claims * _MISSING_SHARE)
+
+
 def decode(data: bytes, *, rate: int = 16000, max_seconds: float) -> bytes:
-    """The sound in `data` as mono signed 16-bit little-endian PCM at `rate` Hz.
+    """The samples of `read_sound` alone."""
+    return read_sound(data, rate=rate, max_seconds=max_seconds).pcm
+
+
+def read_sound(data: bytes, *, rate: int = 16000, max_seconds: float) -> Sound:
+    """The sound in `data`, as one channel at `rate` Hz.
 
     Decoded samples are counted whatever the container claims: AudioTooLong beyond `max_seconds`. Raises EmptyAudio
-    when there is no sample and NotAudio when it cannot be read. Blocks, and runs FFmpeg on a stranger's bytes:
-    call it in a process of its own.
+    when there is no sample and one of `refusals` when it cannot be read. Blocks, and runs FFmpeg on a stranger's
+    bytes: call it in a process of its own.
     """
     container = container_of(data)
-    if container == "wav":
-        wav_seconds(data)
+    promised = wav_lengths(data)[1] if container == "wav" else None
     out = bytearray()
     with opened(data, container) as (source, stream):
+        if container != "wav" and source.duration is not None and source.duration > 0:
+            promised = source.duration / av.time_base
         resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
         try:
             for frame in frames_of(stream, packets_of(source, stream), max_seconds):
@@ -83,8 +114,8 @@ def decode(data: bytes, *, rate: int = 16000, max_seconds: float) -> bytes:
             for piece in resampler.resample(None) if out else ():
                 out += bytes(piece.planes[0])[: piece.samples * 2]
         except (av.error.FFmpegError, ValueError) as error:  # a rate or layout that changes midway
-            raise NotAudio from error
-    return bytes(out)
+            raise Undecodable from error
+    return Sound(bytes(out), rate, promised)
 
 
 def warm_up() -> None:
@@ -111,16 +142,16 @@ def frames_of(
                 raise AudioTooLong
             yield frame
     if not heard:
-        raise NotAudio if tried else EmptyAudio
+        raise Undecodable if tried else EmptyAudio
 
 
 def container_of(data: bytes) -> str:
-    """The container of `data`. Raises EmptyAudio for no bytes and NotAudio for none of ours."""
+    """The container of `data`. Raises EmptyAudio for no bytes and UnrecognisedFormat for none of ours."""
     if not data:
         raise EmptyAudio
     container = sniff(data)
     if container is None:
-        raise NotAudio
+        raise UnrecognisedFormat
     return container
 
 
@@ -140,19 +171,17 @@ def opened(data: bytes, container: str) -> Iterator[tuple[av.container.InputCont
             io.BytesIO(data), mode="r", format=_DEMUXERS[container], container_options=options, io_open=_refuse
         )
     except (av.error.FFmpegError, ValueError) as error:
-        raise NotAudio from error
+        raise UnrecognisedFormat from error
     with source:
         streams = source.streams.audio
         if not streams:
-            raise NotAudio
+            raise NoAudioStream
         stream = streams[0]
         context = stream.codec_context
-        if (
-            context.codec.canonical_name not in allowed
-            or not 1 <= context.channels <= MAX_CHANNELS
-            or not MIN_RATE <= context.sample_rate <= MAX_RATE
-        ):
-            raise NotAudio
+        if context.codec.canonical_name not in allowed:
+            raise CodecNotAllowed
+        if not 1 <= context.channels <= MAX_CHANNELS or not MIN_RATE <= context.sample_rate <= MAX_RATE:
+            raise OddParameters
         context.thread_count = 1
         yield source, stream
 
@@ -189,5 +218,5 @@ def _flushed(stream: av.AudioStream) -> list[av.AudioFrame]:
 
 def _rate(frame: av.AudioFrame) -> int:
     if not MIN_RATE <= frame.sample_rate <= MAX_RATE:
-        raise NotAudio
+        raise OddParameters
     return frame.sample_rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,13 +26,16 @@ class Receiver:
 
     def __init__(self) -> None:
         self.got: list[tuple[str, dict[str, Any]]] = []
+        self.raw: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[int] = []
         self.url = ""
         self._news = asyncio.Condition()
 
     async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
         async with self._news:
-            self.got.append((request.raw_path, await request.json()))
+            self.raw.append((dict(request.headers), body))
+            self.got.append((request.raw_path, json.loads(body)))
             self._news.notify_all()
         return web.Response(status=self.answers.pop(0) if self.answers else 200)
 
@@ -94,7 +98,7 @@ async def put(bucket: ObjectStore) -> AsyncIterator[Callable[[str, bytes], Await
         yield store
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config(bucket: ObjectStore) -> Config:
     env = bucket.env()
     return Config(
@@ -116,6 +120,10 @@ class Client:
         async with self._session.post(f"{self.url}/analyze", data=form, headers=headers) as reply:
             return reply.status, await reply.json()
 
+    async def text(self, path: str) -> str:
+        async with self._session.get(f"{self.url}{path}") as reply:
+            return await reply.text()
+
     async def get(self, path: str) -> tuple[int, dict[str, Any]]:
         async with self._session.get(f"{self.url}{path}") as reply:
             return reply.status, await reply.json()
@@ -127,7 +135,8 @@ async def analysis_server(config: Config) -> AsyncIterator[Client]:
         yield Client(session, url)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="session")
 async def server(config: Config) -> AsyncIterator[Client]:
+    """One for all tests: job ids keep them apart."""
     async with analysis_server(config) as client:
         yield client

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from yousync.analyzer.order import MalformedOrderError, Order
+from yousync.analyzer.order import MalformedOrderError, Order, Place
 from yousync.analyzer.words import Line, Word
 
 HOOK = "http://127.0.0.1:1/hook?x=1&job_id=j1&token=secret"
@@ -30,7 +30,8 @@ def form(**changes: Any) -> dict[str, str]:
 def test_the_script_shape() -> None:
     order = Order.read(form(), None)
 
-    assert (order.job_id, order.bucket, order.key, order.webhook_url) == ("j1", "b", "a/k.wav", HOOK)
+    assert (order.job_id, order.recording, order.webhook_url) == ("j1", Place("b", "a/k.wav"), HOOK)
+    assert (order.pitch, order.textgrid, order.reference) == (None, None, None)
     assert order.line == Line((Word("안녕", 10.0, 10.4), Word("", None, None)), 9.5)
     assert "secret" not in order.webhook_place
     assert order.webhook_place == "http://127.0.0.1/hook"
@@ -48,6 +49,34 @@ def test_the_token_shape_with_and_without_words() -> None:
     assert Order.read(fields, None).line == Line()
     scripts = json.dumps({"scripts": [SCRIPT, SCRIPT]})
     assert len(Order.read(fields | {"script": scripts}, None).line.words) == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ("s3://b/a/k%20.wav", Place("b", "a/k%20.wav")),
+        ("https://b.s3.ap-northeast-2.amazonaws.com/a/k%20.json", Place("b", "a/k .json")),
+        ("https://b.s3.amazonaws.com/k", Place("b", "k")),
+        ("http://b.s3.amazonaws.com/k", None),
+        ("https://b.s3.evil.example/k", None),
+        ("https://127.0.0.1/latest/meta-data", None),
+        ("file:///etc/passwd", None),
+        ("s3://b/", None),
+        ("s3://", None),
+        ("https://[", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_nothing_but_objects_in_s3_is_ever_fetched(value: str | None, place: Place | None) -> None:
+    assert Order.read(form(s3_pitch_url=value), None).pitch == place
+
+
+def test_the_actors_voice_pitch_and_words_are_part_of_the_work() -> None:
+    first = Order.read(form(), None)
+
+    for name in ("s3_pitch_url", "s3_textgrid_url", "s3_reference_url"):
+        assert Order.read(form(**{name: "s3://b/actor"}), None).fingerprint != first.fingerprint
 
 
 def test_the_idempotency_key_names_the_job() -> None:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import numpy as np
+import orjson
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 
 from tests import audio_samples as samples
 from tests.yousync.analyzer.conftest import Client, Receiver, analysis_server, served
+from yousync import webhooks
 from yousync.analyzer.app import Config
+from yousync.analyzer.voice import listen
+from yousync.audio import decode
 from yousync.demo import CATALOGUE, DEMO_SENTENCE, RECORDINGS
 from yousync.local.port import free_port
 from yousync.local.s3 import ObjectStore
+from yousync.settings import Settings
 
 TOKEN: dict[str, Any] = json.loads(CATALOGUE.read_text(encoding="utf-8"))["tokens"][0]
 SCRIPT: dict[str, Any] = TOKEN["scripts"][DEMO_SENTENCE[1]] | {"id": 2}
@@ -27,6 +35,11 @@ Put = Callable[[str, bytes], Awaitable[str]]
 
 def script_form(audio: str, webhook: str, script: dict[str, Any] = SCRIPT) -> dict[str, str]:
     return {"request_data": json.dumps({"s3_audio_url": audio, "webhook_url": webhook, "script": script})}
+
+
+def ended_count(figures: str) -> float:
+    (line,) = [line for line in figures.splitlines() if line.startswith('yousync_analyzer_ended_total{code="",')]
+    return float(line.split()[-1])
 
 
 async def ended(server: Client, job_id: str) -> dict[str, Any]:
@@ -49,45 +62,100 @@ async def test_a_script_recording_comes_back_with_its_words(server: Client, rece
     assert path == "/hook?a=%2F+b&job_id=s1&token=t%3D%3D"
     assert body["status"] == "completed"
     assert [word["word"] for word in body["result"]["word_analysis"]] == WORDS
-    assert body["result"]["overall_score"] > 0.8
+    assert body["result"]["overall_score"] > 0.6
     assert body["result"]["engine"]["name"] == "yousync-analyzer"
+    assert body["result"]["timing_score"] > 0.4
+    assert body["result"]["intonation_score"] is None
+    assert "no_reference_pitch" in body["result"]["warnings"]
     assert await server.get("/analyses/s1") == (200, body)
 
 
-async def test_a_token_recording_with_the_words_we_add_and_without(
-    server: Client, receiver: Receiver, put: Put
-) -> None:
+async def test_a_clip_is_held_against_its_actors_pitch(server: Client, receiver: Receiver, put: Put) -> None:
+    hz = listen(decode(SPEECH, max_seconds=10.0)).hz
+    begins = SCRIPT["start_time"]
+    pitch = [
+        {"time": begins + at / 100, "hz": None if np.isnan(hz[at]) else float(hz[at])} for at in range(0, len(hz), 10)
+    ]
     form = {
         "s3_audio_url": await put("t.wav", SPEECH),
         "video_id": "9",
         "s3_textgrid_url": "",
-        "s3_pitch_url": "",
-        "webhook_url": f"{receiver.url}/hook?job_id=t1",
+        "s3_pitch_url": await put("pitch.json", orjson.dumps(pitch)),
+        "script": json.dumps({"start_time": begins, "scripts": [SCRIPT]}),
     }
-    await server.analyze(form | {"script": json.dumps({"scripts": [SCRIPT]})})
-    bare = form | {"webhook_url": f"{receiver.url}/hook?job_id=t2"}
-    await server.analyze(bare)
+    for number in (1, 2):
+        await server.analyze(form | {"webhook_url": f"{receiver.url}/hook?job_id=p{number}"})
+        await receiver.wait(number)
 
-    bodies = {body["job_id"]: body["result"] for _, body in await receiver.wait(2)}
-    assert [word["word"] for word in bodies["t1"]["word_analysis"]] == WORDS
-    assert bodies["t2"]["word_analysis"] == []
-    assert bodies["t2"]["speech"]["speech_seconds"] > 1.0
+    first, again = (body["result"] for _, body in receiver.got)
+    assert first == again
+    assert [word["word"] for word in first["word_analysis"]] == WORDS
+    assert first["intonation_score"] > 0.6
+    assert first["summary"]["mfcc_average"] > 0.4
+    assert len(first["word_analysis"][1]["pitch_st"]) == len(first["word_analysis"][1]["reference_pitch_st"]) == 8
+    assert first["timing"]["start_offset"] == pytest.approx(0.0, abs=0.1)
+    assert "no_reference_pitch" not in first["warnings"]
+    figures = await server.text("/metrics")
+    assert 'yousync_analyzer_references_total{found="fetched",kind="pitch"} 1.0' in figures
+    assert 'yousync_analyzer_references_total{found="known",kind="pitch"} 1.0' in figures
 
 
-@pytest.mark.parametrize("kind", ["webm opus live", "mp4 aac fragmented", "mp3", "flac"])
-async def test_every_container_is_measured(server: Client, receiver: Receiver, put: Put, kind: str) -> None:
-    key = kind.replace(" ", "-")
-    await server.analyze(script_form(await put(key, samples.GOOD[kind][1]()), f"{receiver.url}/hook?job_id={key}"))
+async def test_the_actors_own_voice_will_do_for_words_without_times(
+    server: Client, receiver: Receiver, put: Put
+) -> None:
+    bare = {"words": [{"word": word} for word in WORDS]}
+    audio = await put("take.wav", SPEECH)
+    form = script_form(audio, f"{receiver.url}/hook?job_id=v1", bare)
+    form["request_data"] = json.dumps(json.loads(form["request_data"]) | {"s3_reference_url": audio})
 
-    assert (await receiver.wait(1))[0][1]["status"] == "completed"
+    await server.analyze(form)
+
+    result = (await receiver.wait(1))[0][1]["result"]
+    assert result["intonation_score"] > 0.7
+    assert result["timing"]["tempo_ratio"] == pytest.approx(1.0)
+    assert result["timing"]["start_offset"] is None
+
+
+async def test_a_reference_that_cannot_be_used_costs_no_result(server: Client, receiver: Receiver, put: Put) -> None:
+    form = script_form(await put("take.wav", SPEECH), f"{receiver.url}/hook?job_id=u1")
+    broken = {"s3_pitch_url": await put("broken.json", b"<Error>AccessDenied</Error>")}
+    form["request_data"] = json.dumps(json.loads(form["request_data"]) | broken)
+
+    await server.analyze(form)
+
+    result = (await receiver.wait(1))[0][1]["result"]
+    assert "reference_unusable" in result["warnings"]
+    assert result["intonation_score"] is None
+    assert result["timing_score"] > 0.5
+
+
+async def test_the_words_of_a_textgrid_stand_in_for_a_script(server: Client, receiver: Receiver, put: Put) -> None:
+    intervals = "".join(f'{word["start_time"]}\n{word["end_time"]}\n"{word["word"]}"\n' for word in SCRIPT["words"])
+    grid = f'"ooTextFile"\n"TextGrid"\n0\n99\n<exists>\n1\n"IntervalTier"\n"words"\n0\n99\n{len(WORDS)}\n{intervals}'
+    form = {
+        "s3_audio_url": await put("t.wav", SPEECH),
+        "video_id": "9",
+        "s3_textgrid_url": await put("clip.TextGrid", grid.encode()),
+        "s3_pitch_url": "",
+    }
+    await server.analyze(form | {"webhook_url": f"{receiver.url}/hook?job_id=g1"})
+    await receiver.wait(1)
+    await server.analyze(form | {"webhook_url": f"{receiver.url}/hook?job_id=g2", "s3_textgrid_url": ""})
+    await receiver.wait(2)
+
+    with_words, without = (body for _, body in receiver.got)
+    assert [word["word"] for word in with_words["result"]["word_analysis"]] == WORDS
+    assert with_words["result"]["timing_score"] > 0.5
+    assert without["error"]["code"] == "alignment_failed"
 
 
 @pytest.mark.parametrize(
     ("name", "data", "code"),
     [
         ("silence", samples.wav(samples=samples.tone(1.0) * 0), "no_speech"),
-        ("page", b"<Error><Code>AccessDenied</Code></Error>", "audio_unrecognised"),
-        ("nothing", b"", "audio_empty"),
+        ("page", b"<Error><Code>AccessDenied</Code></Error>", "unrecognised_format"),
+        ("nothing", b"", "too_short"),
+        ("long", samples.flac_bomb(0.1), "too_long"),
         ("missing", None, "audio_not_found"),
     ],
 )
@@ -100,6 +168,7 @@ async def test_what_cannot_be_measured_is_a_failure_with_its_reason(
     body = (await receiver.wait(1))[0][1]
     assert body["status"] == "failed"
     assert body["error"]["code"] == code
+    assert body["error"]["message"]
     assert "result" not in body
 
 
@@ -109,11 +178,13 @@ async def test_the_same_key_is_measured_once_and_told_again(server: Client, rece
     await asyncio.gather(*(server.analyze(form, "once") for _ in range(5)))
     first = (await receiver.wait(1))[0][1]
     await ended(server, "once")
-    await put("once.wav", samples.wav(1.0))  # a second measuring would find other words' times
+    figures = await server.text("/metrics")
+    await put("once.wav", samples.wav(2.0))  # a second measuring would find other words' times
 
     status, reply = await server.analyze(form, "once")
 
     assert (status, reply["job_id"]) == (202, "once")
+    assert ended_count(await server.text("/metrics")) == ended_count(figures) > 0
     assert (await receiver.wait(2))[1][1] == first
     assert len(receiver.got) == 2
 
@@ -155,6 +226,29 @@ async def test_webhooks_are_tried_again_after_5xx_but_not_after_4xx(
     assert [body["job_id"] for _, body in await receiver.wait(5)] == ["retry"] * 3 + ["refused", "after"]
 
 
+async def test_webhooks_are_signed_anew_at_each_try_as_yousync_checks_them(
+    config: Config, receiver: Receiver, put: Put
+) -> None:
+    old, new = (SecretStr("whsec_" + base64.b64encode(bytes([number]) * 32).decode()) for number in (1, 2))
+    receiver.answers = [500]
+    async with analysis_server(config.model_copy(update={"webhook_secret": [old, new]})) as server:
+        await server.analyze(script_form(await put("signed.wav", SPEECH), f"{receiver.url}/hook?job_id=signed"))
+        await receiver.wait(2)
+
+    for headers, body in receiver.raw:
+        for secret in (old, new):
+            settings = Settings.model_construct(webhook_secret=[secret])
+            assert webhooks.is_signed(
+                settings,
+                message_id=headers["webhook-id"],
+                timestamp=headers["webhook-timestamp"],
+                signatures=headers["webhook-signature"],
+                body=body,
+                now=time.time(),
+            )
+    assert {headers["webhook-id"] for headers, _ in receiver.raw} == {"signed"}
+
+
 async def test_webhooks_wait_for_a_receiver_that_is_away(server: Client, put: Put) -> None:
     port, late = free_port(), Receiver()
     await server.analyze(script_form(await put("away.wav", SPEECH), f"http://127.0.0.1:{port}/hook?job_id=away"))
@@ -167,7 +261,7 @@ async def test_webhooks_wait_for_a_receiver_that_is_away(server: Client, put: Pu
 
 async def test_beyond_its_queue_it_says_when_to_come_again(config: Config, receiver: Receiver, put: Put) -> None:
     small = config.model_copy(update={"analyzer_queue": 1, "analyzer_workers": 1})
-    long = await put("long.wav", samples.wav(60.0, rate=16000))
+    long = await put("long.wav", samples.wav(30.0, rate=16000))
     async with analysis_server(small) as server:
         replies = await asyncio.gather(
             *(server.analyze(script_form(long, f"{receiver.url}/hook"), f"q{number}") for number in range(12))
