@@ -148,6 +148,8 @@ class AnalysisClient:
                 "webhook_url": webhooks.url(settings, settings.script_webhook, job.id),
                 "script": sentences[0],
             }
+            if question.pitch_uri:  # beyond what earlier servers know: only where there is one
+                data["s3_pitch_url"] = question.pitch_uri
             return settings.script_target, {"request_data": orjson.dumps(data).decode()}
         return settings.target_server_url, {
             "s3_audio_url": question.audio_uri,

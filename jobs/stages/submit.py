@@ -87,11 +87,12 @@ async def _question(storage: Storage, job: Job) -> Question:
         sentence = await sentence_of(job.script_id)
         if sentence is None:
             raise Permanent("catalogue_gone", f"script {job.script_id}")
-        return Question(audio_uri=audio, sentences=[sentence])
+        sentences: list[Sentence] = [sentence]
+    else:
+        sentences = await sentences_of(job.token_id)
     token = await Token.get_or_none(id=job.token_id)
     if token is None:
         raise Permanent("catalogue_gone", f"token {job.token_id}")
-    sentences: list[Sentence] = await sentences_of(job.token_id)
     return Question(
         audio_uri=audio,
         sentences=sentences,

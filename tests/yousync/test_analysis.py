@@ -93,6 +93,7 @@ async def test_a_sentence_is_one_field_of_json(server: Server, client: AnalysisC
     assert "안녕" in form["request_data"], "not escaped"
     data = json.loads(form["request_data"])
     assert data["s3_audio_url"] == "s3://bucket/a.wav"
+    assert data["s3_pitch_url"] == "s3://bucket/p.json"
     assert data["script"]["id"] == 3
     assert data["script"]["words"][0] == {"id": 5, "word": "안녕", "start_time": 1.0, "end_time": 1.5}
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
@@ -101,6 +102,13 @@ async def test_a_sentence_is_one_field_of_json(server: Server, client: AnalysisC
     assert query["v"] == ["2"]
     assert query["job_id"] == [SCRIPT.id]
     assert verify(server.settings(), SCRIPT.id, query["token"][0])
+
+
+async def test_without_a_pitch_a_sentence_has_the_keys_that_every_server_knows(
+    server: Server, client: AnalysisClient
+) -> None:
+    await client.ask(SCRIPT, replace(QUESTION, pitch_uri=""))
+    assert json.loads(server.seen[0][1]["request_data"]).keys() == {"s3_audio_url", "webhook_url", "script"}
 
 
 async def test_a_clip_is_a_form(server: Server, client: AnalysisClient) -> None:

@@ -59,14 +59,14 @@ class Issuer(Program):
 
 
 class Analyzer(Program):
-    """The reference analysis server. `s3` tells it, when it is started, where recordings are."""
+    """The reference analysis server. `told` says, when it is started, where recordings are and how to sign."""
 
     name = "analyzer"
     title = "Analysis server"
 
-    def __init__(self, s3: Callable[[], Mapping[str, str]], *, logs: Path, port: int) -> None:
+    def __init__(self, told: Callable[[], Mapping[str, str]], *, logs: Path, port: int) -> None:
         super().__init__(logs=logs, port=port)
-        self._s3 = s3
+        self._told = told
 
     @override
     def env(self) -> dict[str, str]:
@@ -77,7 +77,7 @@ class Analyzer(Program):
     def command(self) -> Command:
         """Configured by environment alone, as a stranger would run it."""
         own = {"ANALYZER_HOST": "127.0.0.1", "ANALYZER_PORT": str(self.port)}
-        return Command(argv=[*python("yousync.cli"), "analyzer"], env=python_env() | dict(self._s3()) | own)
+        return Command(argv=[*python("yousync.cli"), "analyzer"], env=python_env() | dict(self._told()) | own)
 
 
 class Standin(Program):

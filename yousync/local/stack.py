@@ -132,10 +132,11 @@ class Stack:
     def _analysis_part(self, name: Analysis) -> Analyzer | Standin:
         if name == "standin":
             return Standin(self.data / "standin.jsonl", logs=self.logs, port=self._port(name))
-        return Analyzer(self._s3_env, logs=self.logs, port=self._port(name))
+        return Analyzer(self._analyzer_env, logs=self.logs, port=self._port(name))
 
-    def _s3_env(self) -> dict[str, str]:
-        return {name: value for name, value in self.env().items() if name.startswith(("AWS_", "S3_"))}
+    def _analyzer_env(self) -> dict[str, str]:
+        handed_on = ("AWS_", "S3_", "WEBHOOK_SECRET")
+        return {name: value for name, value in self.env().items() if name.startswith(handed_on)}
 
     def _port(self, name: str) -> int:
         port = self._ports.get(name)
@@ -190,7 +191,9 @@ class Stack:
                 "ALLOWED_ORIGINS": FRONTEND_ORIGINS,
             }
             | self.given
-            | ({"WEBHOOK_SECRET": ""} if self._analysis in self.parts else {})  # ours does not sign
+            | (
+                {"WEBHOOK_SECRET": ""} if self._analysis == "standin" and "standin" in self.parts else {}
+            )  # the stand-in does not sign
             | {"PORT": str(self.public_port)}
         )
 

@@ -134,7 +134,8 @@ async def test_data_survives_a_stop_and_secrets_stay(data: Path) -> None:
     await again.start(later=LATER)
     assert await remembered(again) == (["one"], ["one"])
     assert (again.env()["WEBHOOK_TOKEN_KEYS"], again.env()["JWT_SECRET_KEY"]) == secrets
-    assert again.env()["WEBHOOK_SECRET"] == "", "our own analysis server does not sign"
+    assert again.env()["WEBHOOK_SECRET"] == SECRET
+    assert again.parts["analyzer"].command().env["WEBHOOK_SECRET"] == SECRET, "our own analysis server signs"
     async with open_storage(settings_for(again)) as storage:
         assert await storage.size("marks/one") == 3
     await again.stop()
