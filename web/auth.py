@@ -8,10 +8,11 @@ from datetime import timedelta
 from aiohttp import web
 
 from models.session import end_session, exchange, open_session, renew_session, signed_in
-from models.user import User
+from models.user import User, user_of_google
 from web.bearer import bearer_token
 from web.wiring import SETTINGS
-from yousync.errors import TokenInvalid, TokenReused
+from yousync.errors import AccountDeactivated, TokenInvalid, TokenReused
+from yousync.google import Google
 from yousync.identity import Caller, mint, successor_of, verify
 from yousync.settings import Settings
 
@@ -36,6 +37,17 @@ async def authenticate(request: web.Request) -> User | None:
 async def sign_in(settings: Settings, user: User) -> str:
     """The first access token of a new session."""
     return mint(settings, user_id=user.id, email=user.email, session_id=await open_session(user.id))
+
+
+async def sign_in_with_google(google: Google, settings: Settings, id_token: str) -> str:
+    """The first access token of a new session for whoever Google says it is.
+
+    Raises what Google.verify does, EmailTaken, and AccountDeactivated: a 403, as signing in again does not help.
+    """
+    user = await user_of_google(await google.verify(id_token))
+    if not user.is_active:
+        raise AccountDeactivated
+    return await sign_in(settings, user)
 
 
 async def refresh(settings: Settings, token: str) -> str:

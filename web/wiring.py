@@ -29,6 +29,7 @@ from web.uploads import UploadBudget
 from web.views import Views
 from yousync import memory
 from yousync.audio import Prober
+from yousync.google import Google, open_google
 from yousync.settings import Settings
 
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
@@ -41,6 +42,7 @@ PROBER: web.AppKey[Prober] = web.AppKey("prober", Prober)
 CATALOGUE: web.AppKey[Catalogue] = web.AppKey("catalogue", Catalogue)
 DETAILS: web.AppKey[Details] = web.AppKey("details", Details)
 VIEWS: web.AppKey[Views] = web.AppKey("views", Views)
+GOOGLE: web.AppKey[Google] = web.AppKey("google", Google)
 BUDGET: web.AppKey[UploadBudget] = web.AppKey("budget", UploadBudget)
 TOP_RECORDERS: web.AppKey[Sparing[list[Recorder]]] = web.AppKey("top_recorders")
 
@@ -67,6 +69,7 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             pitches = await stack.enter_async_context(open_pitches(settings, deps.storage))
             app[DETAILS] = Details(settings, deps.storage, pitches)
             app[VIEWS] = Views()
+            app[GOOGLE] = await stack.enter_async_context(open_google(settings))
             app[BUDGET] = UploadBudget(settings.uploads_in_flight_bytes)
             app[TOP_RECORDERS] = Sparing(partial(top_recorders, 3))
             stack.push_async_callback(app[TOP_RECORDERS].close)

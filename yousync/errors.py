@@ -2,20 +2,20 @@
 
     YouSyncError
     ├── BadRequest 400        MalformedBody · MalformedWebhook · ActorExists · RequestPending ·
-    │                         RequestNotRejected
+    │                         RequestNotRejected · GoogleTokenInvalid · EmailUnverified
     ├── Unauthenticated 401   TokenMissing · TokenInvalid (TokenReused) · TokenExpired · WebhookTokenInvalid ·
     │                         WebhookSignatureInvalid
-    ├── Forbidden 403         AdminOnly
+    ├── Forbidden 403         AdminOnly · AccountDeactivated
     ├── NotFound 404          TokenNotFound · ScriptNotFound · ActorNotFound · UrlNotFound · JobNotFound ·
     │                         ResultsNotFound · ScoreNotFound · VideoRequestNotFound
     ├── UploadTooSlow 408
-    ├── Conflict 409          OperationRefused · BookmarkExists · IdempotencyKeyBusy
+    ├── Conflict 409          OperationRefused · BookmarkExists · IdempotencyKeyBusy · EmailTaken
     ├── TooLarge 413          FileTooLarge · WebhookTooLarge
     ├── Unprocessable 422     ValidationFailed · EmptyAudio · NotAudio · AudioTooLong ·
     │                         IdempotencyKeyReused
     ├── TooManyJobs 429
     ├── RateLimited 429
-    └── Unavailable 503       StagingFull · UploadsBusy · DependencyDown
+    └── Unavailable 503       StagingFull · UploadsBusy · DependencyDown · SignInNotConfigured
 
 The web layer renders them as problem+json (RFC 9457) and the OpenAPI document lists them from the same
 classes, so what is documented and what is answered cannot drift apart.
@@ -105,6 +105,22 @@ class RequestNotRejected(BadRequest):
     title_ko = "거절된 요청만 삭제할 수 있습니다"
 
 
+class GoogleTokenInvalid(BadRequest):
+    """An ID token that Google did not sign for us, or whose time is over: signing in with Google again helps."""
+
+    code = "google_token_invalid"
+    title = "Invalid Google ID token"
+    title_ko = "구글 로그인 정보가 올바르지 않습니다"
+
+
+class EmailUnverified(BadRequest):
+    """Google has not seen that this account's e-mail is its owner's, so it is nobody's here."""
+
+    code = "email_unverified"
+    title = "The Google account's e-mail is not verified"
+    title_ko = "이메일이 확인되지 않은 구글 계정입니다"
+
+
 class Unauthenticated(YouSyncError):
     """Nobody we know: answered with `WWW-Authenticate: Bearer`."""
 
@@ -173,6 +189,14 @@ class AdminOnly(Forbidden):
     code = "admin_only"
     title = "Operators only"
     title_ko = "관리자만 사용할 수 있습니다"
+
+
+class AccountDeactivated(Forbidden):
+    """Signing in again does not help: an operator has to."""
+
+    code = "account_deactivated"
+    title = "Account deactivated"
+    title_ko = "사용이 중지된 계정입니다"
 
 
 class NotFound(YouSyncError):
@@ -287,6 +311,14 @@ class IdempotencyKeyBusy(Conflict):
     code = "idempotency_key_busy"
     title = "Idempotency-Key in use"
     title_ko = "같은 요청을 처리하고 있습니다. 잠시 후 다시 시도해 주세요"
+
+
+class EmailTaken(Conflict):
+    """This Google account is new to us, and its e-mail belongs to somebody who signs in with another one."""
+
+    code = "email_taken"
+    title = "The e-mail belongs to another account"
+    title_ko = "다른 구글 계정으로 가입된 이메일입니다"
 
 
 class TooLarge(YouSyncError):
@@ -407,3 +439,11 @@ class DependencyDown(Unavailable):
 
     code = "dependency_down"
     title = "A service behind this one is unavailable"
+
+
+class SignInNotConfigured(Unavailable):
+    """GOOGLE_CLIENT_ID is not set, so nobody can sign in with Google here."""
+
+    code = "sign_in_not_configured"
+    title = "Sign-in with Google is not configured"
+    title_ko = "구글 로그인이 설정되지 않았습니다"

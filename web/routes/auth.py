@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from models.session import end_session
 from models.user import User
-from web.auth import CALLER, refresh
+from web.auth import CALLER, refresh, sign_in_with_google
 from web.contract import Contract, Reply
 from web.people import UserView
-from web.wiring import SETTINGS
-from yousync.errors import DependencyDown, TokenReused
+from web.wiring import GOOGLE, SETTINGS
+from yousync.errors import (
+    AccountDeactivated,
+    DependencyDown,
+    EmailTaken,
+    EmailUnverified,
+    GoogleTokenInvalid,
+    SignInNotConfigured,
+    TokenReused,
+)
 
 routes = Contract(tag="Signing in")
 
 _NEVER_KEPT = {"Cache-Control": "no-store"}  # RFC 6749 section 5.1
+
+
+class GoogleSignIn(BaseModel):
+    """What Google's sign-in hands a page as `credential`."""
+
+    id_token: Annotated[str, Field(min_length=1, max_length=8192)]
 
 
 class AccessToken(BaseModel):
@@ -32,6 +46,23 @@ class SignedOut(BaseModel):
 
     message: str
     user_id: int
+
+
+@routes.post(
+    "/auth/google",
+    name="sign_in",
+    limit="login",
+    raises=(GoogleTokenInvalid, EmailUnverified, AccountDeactivated, EmailTaken, SignInNotConfigured, DependencyDown),
+    aliases=("/auth/google-login",),
+)
+async def google(request: web.Request, *, body: GoogleSignIn) -> Reply[AccessToken]:
+    """Sign in with Google: an ID token that was issued for us becomes an access token of ours.
+
+    Whoever comes for the first time gets an account, or the one with their e-mail where no other Google account
+    signs in to it. Name and picture are Google's at each sign-in.
+    """
+    token = await sign_in_with_google(request.app[GOOGLE], request.app[SETTINGS], body.id_token)
+    return Reply(AccessToken(access_token=token), headers=_NEVER_KEPT)
 
 
 @routes.post("/auth/refresh", raises=(TokenReused, DependencyDown))
