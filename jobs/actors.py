@@ -51,7 +51,7 @@ class Work:
 
 
 def work_of(deps: Deps, state: State) -> Work:
-    """What there is to do for a claimed job in this state."""
+    """What there is to do for a claimed job in this state; states are of few kinds of jobs, so they tell enough."""
     settings = deps.settings
     match state:
         case State.UPLOADING:
@@ -60,8 +60,10 @@ def work_of(deps: Deps, state: State) -> Work:
             return Work(run=submit, timeout=settings.submit_timeout_seconds + 15, tries=settings.submit_tries)
         case State.CLEANING:
             return Work(run=clean, timeout=settings.upload_timeout_seconds, tries=settings.upload_tries)
-        case _:
+        case State.PERSISTING:
             return Work(run=persist, timeout=settings.persist_timeout_seconds, tries=settings.submit_tries)
+        case _:
+            raise ValueError(f"there is nothing to do for a job that is {state}")
 
 
 def backoff(tries: int) -> float:
@@ -159,11 +161,13 @@ async def _after(deps: Deps, job: Job, outcome: Outcome) -> Job | None:
     match outcome:
         case Done():
             unstage = job.state is State.UPLOADING
+            works = job.state in {State.UPLOADING, State.MIXING}  # S3 took it
             return await store.move(
-                job, Move.FINISH, claim_next=True, unstage=unstage, works=unstage, tries=0, holds=0, code=""
+                job, Move.FINISH, claim_next=True, unstage=unstage, works=works, tries=0, holds=0, code=""
             )
-        case Waiting(seconds, answered):
-            await store.move(job, Move.WAIT, due=Due(seconds=seconds), works=answered, tries=0, holds=0, code="")
+        case Waiting(seconds, answered, queued):
+            due = Due(seconds=seconds)
+            await store.move(job, Move.WAIT, due=due, works=answered, tries=0, holds=0, code="", queued=int(queued))
         case Spent(code, cause):
             return await _settle(deps, job, State.PARKED, code, cause)
         case Concluded(state, code):

@@ -13,8 +13,8 @@ from jobs.search import Summary, ahead, moment, summary
 from models.analysis_result import AnalysisResult
 from models.analysis_search import Row, row_of
 from yousync.errors import JobNotFound
-from yousync.failures import LEARNER_MESSAGES, StageFailure
-from yousync.job import MESSAGES, Event, Job, State, is_job_id
+from yousync.failures import StageFailure
+from yousync.job import BEGINS, Event, Job, Kind, State, is_job_id, message_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,8 @@ class Detail(Summary):
     late: bool  # a result that came after the end can be accepted
     deleted_at: datetime | None  # its tombstone tells who deleted it and why, for a week
     request_id: str  # of the upload: the thread through everybody's logs
-    audio: Audio | None  # None once it was deleted
+    audio: Audio | None  # None once it was deleted, and where there never is any
+    request: Mapping[str, Any] | None  # what a job without a recording is to do
     timeline: list[Event]
 
 
@@ -65,6 +66,7 @@ async def describe(deps: Deps, job_id: str) -> Detail:
         **_of_record(record),
         deleted_at=kept.deleted_at if kept else None,
         audio=await _audio(deps, job_id, kept, record),
+        request=kept.request if kept else record.request if record else None,
         timeline=events,
     )
 
@@ -90,7 +92,7 @@ def _unwritten(record: Job | None) -> Row:
         id=0,
         job_id=record.id,
         kind=record.kind,
-        state=State.ACCEPTED,
+        state=BEGINS[record.kind],
         stage="",
         code="",
         run=record.run,
@@ -106,12 +108,13 @@ def _unwritten(record: Job | None) -> Row:
 def _standing(row: AnalysisResult | None, job: Job | None) -> dict[str, Any]:
     """What the job itself says where it knows better, else its row."""
     if job is not None:
-        message = job.message or MESSAGES[job.state]
+        message = job.message or message_of(job.kind, job.state)
         return {"version": job.version, "progress": job.progress, "message": message, "overall_score": None}
     assert row is not None  # noqa: S101  # a job without a row is ahead of it
     told = {name: getattr(row, name) for name in ("version", "progress", "overall_score")}
-    message = row.message if row.deleted_at is None else LEARNER_MESSAGES["deleted"]
-    return told | {"message": message or MESSAGES[State(row.state)]}
+    kind = Kind(row.kind)
+    message = row.message if row.deleted_at is None else message_of(kind, State.CLEANING)
+    return told | {"message": message or message_of(kind, State(row.state))}
 
 
 def _of_record(record: Job | None) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import orjson
+
 from yousync.job import Event, Job, Kind, State
 
 
@@ -14,7 +16,7 @@ def fields_of(job: Job) -> dict[str, str]:
         "kind": job.kind,
         "run": str(job.run),
         "claim": "",
-        "token_id": str(job.token_id),
+        "token_id": "" if job.token_id is None else str(job.token_id),
         "script_id": "" if job.script_id is None else str(job.script_id),
         "user_id": "" if job.user_id is None else str(job.user_id),
         "owner": job.owner,
@@ -25,6 +27,7 @@ def fields_of(job: Job) -> dict[str, str]:
         "duration_ms": str(job.duration_ms),
         "incarnation": job.incarnation,
         "request_id": job.request_id,
+        "request": "" if job.request is None else orjson.dumps(job.request).decode(),
         "created_ms": str(job.created_ms),
         "tries": "0",
         "holds": "0",
@@ -57,7 +60,7 @@ def job_of(found: Mapping[bytes, bytes]) -> Job:
         version=number("version"),
         run=number("run"),
         claim=text.get("claim", ""),
-        token_id=number("token_id"),
+        token_id=optional("token_id"),
         script_id=optional("script_id"),
         user_id=optional("user_id"),
         owner=text["owner"],
@@ -83,6 +86,8 @@ def job_of(found: Mapping[bytes, bytes]) -> Job:
         code=text.get("code", ""),
         message=text.get("message", ""),
         request_id=text.get("request_id", ""),
+        request=orjson.loads(text["request"]) if text.get("request") else None,
+        queued=text.get("queued") == "1",
     )
 
 

@@ -1,14 +1,15 @@
-"""The engine's public face: accept a recording, take a result, show a job. All that the web layer calls."""
+"""The engine's public face: accept a recording or a wish, take a result, show a job. All that the web layer calls."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence, Set as AbstractSet
+from collections.abc import Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
+import orjson
 import structlog
 from tortoise.exceptions import IntegrityError
 
@@ -20,10 +21,14 @@ from models.analysis_result import End, find_ends, find_result, record_accepted
 from models.db import DATABASE_DOWN
 from yousync import metrics
 from yousync.errors import DependencyDown, MalformedWebhook, ScriptNotFound, TokenNotFound
-from yousync.job import MESSAGES, Job, Kind, State, View, new_job_id, public_status
+from yousync.job import BEGINS, Job, Kind, State, Status, View, message_of, new_job_id, public_status
 
 log = structlog.get_logger(__name__)
 
+DUBBINGS: Final = "user_Dubbing_auido/"
+"""Where dubbings lie in S3: the folder's name as it always was."""
+DUBBING: Final = "dubbing_audio_"
+"""How their names begin; the job's id follows."""
 _SMALL: Final = 512 * 1024  # bytes; hashing them takes a third of a millisecond
 
 
@@ -53,6 +58,22 @@ class Recording:
     request_id: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A job that begins without a recording: `request` says what to do, as JSON has it, and is kept in its row.
+
+    The same request by the same user within DEDUPE_SECONDS is the same job, unless that has failed: whatever may
+    make it another one belongs into the request.
+    """
+
+    kind: Kind
+    request: Mapping[str, Any]
+    user_id: int
+    token_id: int | None = None
+    idempotency_key: str | None = None
+    request_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Views:
     """What is known of some jobs, and of which nothing can be said while Postgres is away."""
@@ -74,16 +95,24 @@ class Engine:
         In this order: audio staged, record and hand-over in one step, row in Postgres. When this returns,
         every process answers for the job's id. Raises TooManyJobs, StagingFull, TokenNotFound, ScriptNotFound.
         """
+        return await self._accept(self._new_job(recording, await _digest(recording.audio)), recording.audio)
+
+    async def order(self, order: Order) -> Job:
+        """The same for a job that needs no recording. Raises TooManyJobs, TokenNotFound.
+
+        The key of what a synthesis makes is in the job's `s3_key`.
+        """
+        return await self._accept(self._new_order(order), None)
+
+    async def _accept(self, job: Job, audio: bytes | None) -> Job:
         settings = self._deps.settings
-        store = self._deps.store
-        job = self._new_job(recording, await _digest(recording.audio))
-        limit = settings.max_jobs_per_address if recording.user_id is None else settings.max_jobs_per_user
-        accepted = await store.accept(job, recording.audio, owner_limit=limit)
+        limit = settings.max_jobs_per_address if job.user_id is None else settings.max_jobs_per_user
+        accepted = await self._deps.store.accept(job, audio, owner_limit=limit)
         try:
             await record_accepted(accepted)
         except IntegrityError:
             # Deleted between the check and here; the job itself finds that out when it ends.
-            raise (TokenNotFound if recording.script_id is None else ScriptNotFound) from None
+            raise (TokenNotFound if job.script_id is None else ScriptNotFound) from None
         if accepted.id == job.id:
             metrics.UPLOADS_ACCEPTED.labels(job.kind).inc()
         return accepted
@@ -154,7 +183,7 @@ class Engine:
         return Job(
             id=job_id,
             kind=recording.kind,
-            state=State.ACCEPTED,
+            state=BEGINS[recording.kind],
             version=0,
             run=1,
             claim="",
@@ -174,6 +203,36 @@ class Engine:
             request_id=recording.request_id,
         )
 
+    def _new_order(self, order: Order) -> Job:
+        job_id = new_job_id(order.kind)
+        owner = f"user:{order.user_id}"
+        request = orjson.dumps(order.request, option=orjson.OPT_SORT_KEYS)
+        what = f"{order.kind}:{order.token_id or ''}:"
+        makes = f"{DUBBINGS}{order.user_id}/{order.token_id}/{DUBBING}{job_id}.wav"
+        return Job(
+            id=job_id,
+            kind=order.kind,
+            state=BEGINS[order.kind],
+            version=0,
+            run=1,
+            claim="",
+            token_id=order.token_id,
+            script_id=None,
+            user_id=order.user_id,
+            owner=owner,
+            dedupe=_hashed(owner, what, order.idempotency_key, hashlib.sha256(request).hexdigest()),
+            container="wav" if order.kind is Kind.SYNTHESIS else "",
+            s3_key=makes if order.kind is Kind.SYNTHESIS else "",
+            size=0,
+            duration_ms=0,
+            incarnation=self._identity.incarnation,
+            progress=0,
+            created_ms=0,
+            updated_ms=0,
+            request_id=order.request_id,
+            request=orjson.loads(request),
+        )
+
 
 def _view(job: Job | None, end: End | None) -> View | None:
     if end is not None and (job is None or (end.state.final and end.view.version[0] >= job.run)):
@@ -185,11 +244,12 @@ def view_of(job: Job) -> View:
     """What clients see of a record."""
     return View(
         job_id=job.id,
+        kind=job.kind,
         token_id=job.token_id,
-        status=public_status(job.state),
+        status=Status.QUEUED if job.state is State.WAITING and job.queued else public_status(job.state),
         progress=0 if job.state.final and job.state is not State.COMPLETED else job.progress,
         result=None,
-        message=job.message or MESSAGES[job.state],
+        message=job.message or message_of(job.kind, job.state),
         created_at=job.created_at,
         version=(job.run, job.version),
         moved_ms=job.updated_ms,
@@ -208,10 +268,12 @@ def _dedupe(recording: Recording, owner: str, digest: str) -> str:
     An Idempotency-Key says so explicitly and wins; it never reaches across users.
     """
     sentence = f"{recording.kind}:{recording.token_id}:{recording.script_id or ''}"
-    if recording.idempotency_key is not None:
-        text = f"key|{owner}|{sentence}|{recording.idempotency_key}"
-        return hashlib.sha256(text.encode()).hexdigest()
-    return hashlib.sha256(f"bytes|{owner}|{sentence}|{digest}".encode()).hexdigest()
+    return _hashed(owner, sentence, recording.idempotency_key, digest)
+
+
+def _hashed(owner: str, what: str, idempotency_key: str | None, digest: str) -> str:
+    said = f"bytes|{owner}|{what}|{digest}" if idempotency_key is None else f"key|{owner}|{what}|{idempotency_key}"
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _s3_key(recording: Recording, job_id: str) -> str:

@@ -13,7 +13,7 @@ from jobs.deps import Deps
 from jobs.encoding import fields_of, job_of_reply
 from jobs.erasure import DELETED, burial
 from jobs.identity import Identity
-from jobs.pipeline import CHOICES, MOVES, RESTARTS, Move
+from jobs.pipeline import BEGINNINGS, CHOICES, MOVES, RESTARTS, Move, resumed
 from jobs.presence import WorkerInfo, workers
 from jobs.reconciler import job_of_row
 from jobs.records import Gate, GateEvent, Stats
@@ -21,8 +21,7 @@ from jobs.results import text_of
 from models.analysis_result import AnalysisResult, find_result
 from models.deletion import bury
 from yousync.errors import JobNotFound, OperationRefused
-from yousync.failures import LEARNER_MESSAGES
-from yousync.job import Job, Stage, State, is_job_id
+from yousync.job import Job, Kind, Stage, State, is_job_id, message_of
 
 _LOST: Final = "its record is lost; the reconciler takes care of it within minutes"
 _LOOK_SECONDS: Final = 0.2
@@ -71,9 +70,9 @@ class Ops:
         if stage is None:
             if row.state == State.COMPLETED:
                 raise OperationRefused("completed: name the stage to do again")
-            stage = Stage(row.stage) if row.stage in RESTARTS else Stage.SUBMIT
-        if stage not in RESTARTS:
-            raise OperationRefused(f"no job starts with {stage}")
+            stage = Stage(row.stage) if row.stage in BEGINNINGS[job.kind] else resumed(job.kind)
+        if stage not in BEGINNINGS[job.kind]:
+            raise OperationRefused(f"no {job.kind} job starts with {stage}")
         job = await self._with_audio(job, stage)
         sources = dict.fromkeys(CHOICES[Move.RESTART][0], True)
         return await self._moved(
@@ -90,7 +89,7 @@ class Ops:
     async def cancel(self, job_id: str, *, by: By) -> Job:
         """End an unfinished or parked job; a worker that is at it loses its claim."""
         row = await self._row(job_id)
-        message = LEARNER_MESSAGES["cancelled"]
+        message = message_of(Kind(row.kind), State.CANCELLED)
         return await self._moved(row, Move.CANCEL, by.event(code="cancelled"), message=message)
 
     async def accept_late(self, job_id: str, *, by: By) -> Job:
@@ -167,7 +166,8 @@ class Ops:
 
     async def _with_audio(self, job: Job, stage: Stage) -> Job:
         """The job, its size filled in where only S3 knows it. Raises OperationRefused when the audio is nowhere."""
-        if stage is Stage.PERSIST or (stage is Stage.UPLOAD and await self._store.is_staged(job.id)):
+        needs = job.kind.recorded and stage is not Stage.PERSIST
+        if not needs or (stage is Stage.UPLOAD and await self._store.is_staged(job.id)):
             return job
         size = await self._deps.storage.size(job.s3_key)
         if size is None:

@@ -17,10 +17,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing to do until a result comes, or `seconds` have passed; whether the server `answered` just now."""
+    """Nothing to do until a result comes, or `seconds` have passed.
+
+    Whether the server `answered` just now, and whether it has yet to take the request from a queue.
+    """
 
     seconds: float
     answered: bool = False
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)

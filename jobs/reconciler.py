@@ -11,7 +11,7 @@ import structlog
 
 from jobs.deps import Deps
 from jobs.identity import Identity
-from jobs.pipeline import Move
+from jobs.pipeline import RESTARTS, Move, resumed
 from jobs.tenancy import live, lived_on
 from models.analysis_result import AnalysisResult, Conclusion, record_conclusion, unfinished_results
 from yousync import metrics
@@ -39,8 +39,8 @@ async def reconcile(deps: Deps, identity: Identity, connection: asyncpg.Connecti
 
     A row younger than `grace_seconds` may simply be ahead of its record's first reader.
 
-    Its audio is in S3: the record is made again and the analysis goes on. It is not: the job ends and the
-    learner is asked to record again. A Valkey or S3 that does not answer means unknown, never lost: it raises.
+    Its audio is in S3, or it needs none: the record is made again and the job goes on. It is not: the job ends and
+    the learner is asked to record again. A Valkey or S3 that does not answer means unknown, never lost: it raises.
     """
     before = await deps.store.now() - timedelta(seconds=grace_seconds)
     last_id, found = 0, 0
@@ -58,11 +58,11 @@ async def _resume_or_end(deps: Deps, row: AnalysisResult, identity: Identity) ->
     # A new run is news to whoever watched its old life, and a fence against it.
     job = replace(job_of_row(row, identity), run=row.run + 1)
     try:
-        size = await deps.storage.size(row.s3_key)
+        goes_on = not job.kind.recorded or await deps.storage.size(row.s3_key) is not None
     except StageFailure as failure:
         log.warning("reconciler_cannot_tell", job_id=row.job_id, code=failure.code)
         return
-    if size is not None:
+    if goes_on:
         await deps.store.adopt(job)
         log.info("job_adopted", job_id=row.job_id)
         return
@@ -86,12 +86,13 @@ async def _resume_or_end(deps: Deps, row: AnalysisResult, identity: Identity) ->
 
 
 def job_of_row(row: AnalysisResult, identity: Identity) -> Job:
-    """As much of a job as its row tells, waiting to be analysed."""
+    """As much of a job as its row tells, at the stage from which it could go on."""
     created_ms = round(row.created_at.timestamp() * 1000)
+    kind = Kind(row.kind)
     return Job(
         id=row.job_id,
-        kind=Kind(row.kind),
-        state=State.UPLOADED,
+        kind=kind,
+        state=RESTARTS[resumed(kind)],
         version=row.version,
         run=row.run,
         claim="",
@@ -100,7 +101,7 @@ def job_of_row(row: AnalysisResult, identity: Identity) -> Job:
         user_id=row.user_id,
         owner="address:unknown" if row.user_id is None else f"user:{row.user_id}",
         dedupe=f"adopted:{row.job_id}",
-        container=row.s3_key.rsplit(".", 1)[-1],
+        container=row.s3_key.rpartition(".")[-1],
         s3_key=row.s3_key,
         size=0,
         duration_ms=0,
@@ -108,4 +109,5 @@ def job_of_row(row: AnalysisResult, identity: Identity) -> Job:
         progress=row.progress,
         created_ms=created_ms,
         updated_ms=created_ms,
+        request=row.request,
     )

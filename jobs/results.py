@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -21,6 +21,7 @@ _SMALL: Final = 65_536
 Read = TypeVar("Read")
 _FAILED_WORDS: Final = {"failed", "failure", "error"}
 _INT64: Final = 2**63
+_INT32: Final = 2**31  # what ids are
 
 
 class Unreadable(ValueError):
@@ -68,6 +69,46 @@ def conclusion_of(body: bytes) -> Conclusion:
     if not result:
         return _failure("analysis_result_invalid", "empty")
     return Conclusion(state=State.COMPLETED, result=result, overall_score=_overall(result))
+
+
+def prepared(body: bytes, there: Sequence[int]) -> Conclusion:
+    """How a video's run ends by what the preprocess server says; `there` are the clips it names that exist.
+
+    Clips that do not exist are left out, and a video of which none does has failed: it would show nothing.
+    """
+    try:
+        data = read_object(body)
+    except Unreadable as error:
+        return _unprepared("preprocess_result_invalid", str(error))
+    named = _ids(data)
+    if str(data.get("status", "")).lower() in _FAILED_WORDS or not named:
+        return _unprepared("preprocess_failed", str(data.get("message") or "it names no clip"))
+    missing = sorted(set(named) - set(there))
+    cause = f"clips that do not exist: {', '.join(map(str, missing[:20]))}" if missing else ""
+    if not there:
+        return _unprepared("preprocess_result_invalid", cause)
+    return Conclusion(state=State.COMPLETED, result={"token_ids": list(there)}, cause=cause)
+
+
+def named_tokens(body: bytes) -> list[int]:
+    """The clips that a preprocess server says it has made; empty for what cannot be read."""
+    try:
+        return _ids(read_object(body))
+    except Unreadable:
+        return []
+
+
+def _ids(data: dict[str, Any]) -> list[int]:
+    """Servers call the list `token_ids` or `token_id`."""
+    found = data.get("token_ids") or data.get("token_id")
+    named = found if isinstance(found, list) else [found]
+    return [each for each in named if isinstance(each, int) and not isinstance(each, bool) and 0 < each < _INT32]
+
+
+def _unprepared(code: str, cause: str) -> Conclusion:
+    return Conclusion(
+        state=State.FAILED, code=code, cause=cause, message=LEARNER_MESSAGES[code], stage=Stage.PREPROCESS
+    )
 
 
 def _with_result(data: dict[str, Any]) -> dict[str, Any]:

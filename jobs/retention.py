@@ -11,12 +11,14 @@ import structlog
 
 from jobs import keys
 from jobs.deps import Deps
+from jobs.engine import DUBBING, DUBBINGS
 from jobs.identity import Identity
 from jobs.ops import By, Ops
 from jobs.reconciler import job_of_row
 from models.analysis_result import any_jobs, known_jobs
 from models.db import now as database_now
 from models.deletion import drop_histories, drop_tombstones, expired, uncleaned
+from models.dubbing_result import kept_dubbings
 from models.session import drop_sessions
 from yousync.errors import JobNotFound
 from yousync.job import State, is_job_id
@@ -82,11 +84,12 @@ async def remove_orphans(deps: Deps, *, older_than: timedelta = _ORPHAN_AGE) -> 
         return 0  # a database about to be restored looks like this, and then all audio like nobody's
     removed = 0
     before = await deps.store.now() - older_than
-    async for page in deps.storage.pages(("audio/", "user_audio/")):
+    async for page in deps.storage.pages(("audio/", "user_audio/", DUBBINGS)):
         named = {_job_id(key): key for key, modified in page if modified < before and _job_id(key)}
         gone = named.keys() - await known_jobs(list(named))
+        dubbings = await kept_dubbings([named[job_id] for job_id in gone])  # also those no job of ours has made
         for job_id in gone:
-            if not await deps.store.exists(job_id):
+            if named[job_id] not in dubbings and not await deps.store.exists(job_id):
                 await deps.storage.delete(named[job_id])
                 removed += 1
     if removed:
@@ -95,6 +98,6 @@ async def remove_orphans(deps: Deps, *, older_than: timedelta = _ORPHAN_AGE) -> 
 
 
 def _job_id(key: str) -> str:
-    """The job id in a key such as audio/<job id>.wav; empty for any other."""
-    name = key.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    """The job id in a key such as audio/<job id>.wav or <folder>/dubbing_audio_<job id>.wav; empty for any other."""
+    name = key.rsplit("/", 1)[-1].rsplit(".", 1)[0].removeprefix(DUBBING)
     return name if is_job_id(name) else ""

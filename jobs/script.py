@@ -15,7 +15,7 @@ from redis.exceptions import NoScriptError
 
 from jobs import keys
 from yousync.failpoints import failpoint
-from yousync.job import MESSAGES, PROGRESS, STAGE_OF, Stage, State
+from yousync.job import MESSAGES, PROGRESS, PROGRESS_OF, STAGE_OF, Stage, State
 from yousync.settings import Settings
 from yousync.valkey import PROCESS_ID, writing
 
@@ -41,6 +41,7 @@ class Script:
             "actor": PROCESS_ID,
             "dispatch_ms": round(DISPATCH_LEASES * settings.lease_seconds * 1000),
             "progress": PROGRESS,
+            "progress_of": PROGRESS_OF,
             "stages": STAGE_OF,
             "faces": {state: f"{PROGRESS[state]} {MESSAGES[state]}" for state in State},
             "names": list(Stage),

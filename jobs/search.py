@@ -12,7 +12,7 @@ from typing import Final
 
 from jobs.deps import Deps
 from jobs.filter import Filter
-from models.analysis_search import Criteria, Ends, Row, count as count_rows, newest
+from models.analysis_search import OPEN, Criteria, Ends, Row, count as count_rows, newest
 from models.user import user_id_of
 from yousync.job import FINAL_STATES, STAGE_OF, Job, Kind, Stage, State
 
@@ -31,7 +31,7 @@ class Summary:
     code: str
     run: int
     attempts: int
-    token_id: int
+    token_id: int | None
     script_id: int | None
     user_id: int | None
     created_at: datetime
@@ -143,10 +143,10 @@ def _at_rest(wanted: Filter) -> frozenset[State]:
 
     Completed jobs are left out where they cannot be meant, because most jobs are completed.
     """
-    states = FINAL_STATES | {State.ACCEPTED}
+    states = FINAL_STATES | OPEN
     if wanted.stage or wanted.code:
         states -= {State.COMPLETED}
-    return states - {State.ACCEPTED} if wanted.code else states
+    return states - OPEN if wanted.code else states
 
 
 async def _failing(deps: Deps, job_ids: Collection[str], code: str) -> list[str]:

@@ -19,7 +19,7 @@ from jobs.script import checked
 from yousync.errors import StagingFull, TooManyJobs
 from yousync.failpoints import failpoints
 from yousync.failures import LEARNER_MESSAGES
-from yousync.job import FINAL_STATES, Job, State
+from yousync.job import FINAL_STATES, Job, Kind, State
 from yousync.settings import Settings
 from yousync.valkey import VALKEY_DOWN, ValkeyUnwritable, writing
 
@@ -92,21 +92,26 @@ class Store(Records):
     async def accept(self, job: Job, audio: bytes | None = None, *, owner_limit: int) -> Job:
         """Make staged audio a job, or find the job the same upload already is; `audio` is staged on the way.
 
+        A job without a recording needs no audio; its state is where it begins.
+
         One step: dedupe, limits, record, first event, hand-over to a worker. Raises TooManyJobs, StagingFull.
         """
         arguments: dict[str, Any] = {
             "id": job.id,
             "fields": fields_of(job),
             "move": Move.ACCEPT,
-            "target": State.ACCEPTED,
+            "target": job.state,
+            "staged": job.kind.recorded,
             "dead": dict.fromkeys(DEAD, True),
             "owner_limit": owner_limit,
             "staged_limit": self._settings.staged_audio_bytes,
             "dedupe_ms": self._settings.dedupe_seconds * 1000,
-            "audio_key": keys.audio(job.id) if self._same else None,
+            "audio_key": keys.audio(job.id) if self._same and job.kind.recorded else None,
             "audio_ms": self._audio_ms,
         }
-        if audio is not None and self._same:
+        if not job.kind.recorded:
+            reply = await self._run("accept", **arguments)
+        elif audio is not None and self._same:
             reply = await self._stage_and_accept(job.id, audio, arguments)
         else:
             if audio is not None:
@@ -142,9 +147,9 @@ class Store(Records):
             raise StagingFull(retry_after=5) from None
 
     async def adopt(self, job: Job) -> None:
-        """Give a job whose audio is in S3 a record again; a record that is there stays."""
+        """Give a job that only needs what S3 has a record again, in its state; a record that is there stays."""
         await self._run(
-            "adopt", id=job.id, fields=fields_of(job), version=job.version, move=Move.ADOPT, target=State.UPLOADED
+            "adopt", id=job.id, fields=fields_of(job), version=job.version, move=Move.ADOPT, target=job.state
         )
 
     async def claim(self, job_id: str, version: int) -> Job | None:
@@ -320,14 +325,15 @@ class Store(Records):
         Whoever holds the claim loses it; one that may be writing to S3 at this moment is waited for. With
         `only_ended` a job that is under way is left alone: then False.
         """
-        grace = self._settings.lease_seconds + self._settings.upload_timeout_seconds
+        settings = self._settings
+        writing = settings.mix_timeout_seconds if job.kind is Kind.SYNTHESIS else settings.upload_timeout_seconds
         reply = await self._run(
             "erase",
             id=job.id,
             fields=fields_of(job),
             version=job.version,
             move=Move.ERASE,
-            grace_ms=round(grace * 1000),
+            grace_ms=round((settings.lease_seconds + writing) * 1000),
             message=LEARNER_MESSAGES.get(code, ""),
             audio_key=keys.audio(job.id) if self._same else None,
             sources=dict.fromkeys(FINAL_STATES, True) if only_ended else None,

@@ -11,6 +11,5 @@ MODULES = [
     "models.token",
     "models.user",
     "models.video_request",
-    "models.youtube_job",
 ]
 """All modules that hold tables; what is not listed here does not exist for migrations."""

@@ -19,11 +19,11 @@ from models.script import Script
 from models.token import Token
 from models.user import User
 from yousync.failpoints import failpoints
-from yousync.job import MESSAGES, PROGRESS, Job, State, Status, View, public_status
+from yousync.job import BEGINS, RECORDINGS, Job, Kind, State, Status, View, message_of, progress_of, public_status
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS: Final = ("token", "script", "batch")
+ATTEMPTS: Final = tuple(sorted(kind.value for kind in RECORDINGS))
 """The kinds of jobs that score a recording; rows of other kinds are nobody's practice."""
 
 
@@ -68,8 +68,9 @@ class CompletedIndex(PostgreSQLIndex):
 
 
 class AnalysisResult(Model):
-    """What is kept of a job for good.
+    """What is kept of a job for good: the one ledger of all kinds.
 
+    `token` is None for a video that has no clips yet; `request` is what a job without a recording is to do.
     `status`, `progress`, `message` and `result` are what clients are shown; `state`, `stage` (where a job that
     ended without a result had got to), `code` and `history` are for operators. `run` rises when a job that had
     ended goes on; `deleted_at` is a tombstone that keeps a running job from writing its result back: its
@@ -79,8 +80,8 @@ class AnalysisResult(Model):
     id = fields.IntField(primary_key=True)
     job_id = fields.CharField(max_length=64, unique=True)
     kind = fields.CharField(max_length=16)
-    token: fields.ForeignKeyRelation[Token] = fields.ForeignKeyField(
-        "models.Token", related_name="analysis_results", on_delete=fields.CASCADE, db_index=True
+    token: fields.ForeignKeyNullableRelation[Token] = fields.ForeignKeyField(
+        "models.Token", related_name="analysis_results", on_delete=fields.CASCADE, null=True, db_index=True
     )
     script: fields.ForeignKeyNullableRelation[Script] = fields.ForeignKeyField(
         "models.Script", related_name="analysis_results", on_delete=fields.CASCADE, null=True, db_index=True
@@ -91,6 +92,7 @@ class AnalysisResult(Model):
     status = fields.CharField(max_length=32)
     progress = fields.IntField()
     message = fields.TextField(null=True)
+    request: fields.Field[Any] = fields.JSONField(null=True)
     result: fields.Field[Any] = fields.JSONField(null=True)
     overall_score = fields.FloatField(null=True)
     s3_key = fields.TextField()
@@ -105,7 +107,7 @@ class AnalysisResult(Model):
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
     deleted_at = fields.DatetimeField(null=True)
-    token_id: int
+    token_id: int | None
     script_id: int | None
     user_id: int | None
 
@@ -136,10 +138,11 @@ class Conclusion:
 
 
 _COLUMNS = """job_id, kind, token_id, script_id, user_id, s3_key, run, incarnation, created_at, updated_at,
-    version, state, status, progress, message, code, attempts, result, overall_score, history, stage"""
+    version, state, status, progress, message, code, attempts, result, overall_score, history, stage,
+    request"""
 _VALUES = """$1, $2, $3::int, $4::int, $5::int, $6, $7::int, $8, $9::timestamptz, now(),
     $10::int, $11, $12, $13::int, $14, $15, $16::int, $17::jsonb, $18::float8, $19::jsonb,
-    $20"""
+    $20, $21::jsonb"""
 
 _ACCEPT = f"""
 INSERT INTO analysis_results ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (job_id) DO NOTHING
@@ -161,6 +164,16 @@ WHERE kept.deleted_at IS NULL
 RETURNING state
 """
 
+_DUBBED = f"""
+WITH concluded AS ({_CONCLUDE}), dubbed AS (
+    INSERT INTO dubbing_results (job_id, user_id, token_id, s3_key, created_at)
+    SELECT $1, $5::int, $3::int, $6, now() FROM concluded WHERE state = 'completed'
+    ON CONFLICT (job_id) DO UPDATE SET s3_key = EXCLUDED.s3_key, created_at = EXCLUDED.created_at
+)
+SELECT state FROM concluded
+"""
+"""The same for a dubbing, which is the learner's from the same moment on."""
+
 
 def _values(job: Job, conclusion: Conclusion, *, version: int, history: list[dict[str, Any]] | None) -> list[Any]:
     status = public_status(conclusion.state)
@@ -177,14 +190,15 @@ def _values(job: Job, conclusion: Conclusion, *, version: int, history: list[dic
         version,
         conclusion.state.value,
         status.value,
-        PROGRESS[conclusion.state],
-        conclusion.message or MESSAGES[conclusion.state],
+        progress_of(job.kind, conclusion.state),
+        conclusion.message or message_of(job.kind, conclusion.state),
         conclusion.code,
         job.asks,
         None if conclusion.result is None else orjson.dumps(conclusion.result).decode(),
         conclusion.overall_score,
         None if history is None else orjson.dumps(history).decode(),
         conclusion.stage,
+        None if job.request is None else orjson.dumps(job.request).decode(),
     ]
 
 
@@ -194,7 +208,7 @@ async def record_accepted(job: Job) -> None:
 
     Raises tortoise.exceptions.IntegrityError when the token, script or user is gone.
     """
-    values = _values(job, Conclusion(state=State.ACCEPTED), version=job.version, history=None)
+    values = _values(job, Conclusion(state=BEGINS[job.kind]), version=job.version, history=None)
     await connection().execute_query(_ACCEPT, values)
 
 
@@ -210,7 +224,7 @@ async def record_conclusion(
     None means that the row was deleted meanwhile. Raises IntegrityError when token, script or user is gone.
     """
     values = _values(job, conclusion, version=version, history=history)
-    written = await connection().execute_query_dict(_CONCLUDE, values)
+    written = await connection().execute_query_dict(_DUBBED if job.kind is Kind.SYNTHESIS else _CONCLUDE, values)
     if written:
         return conclusion.state
     row = await AnalysisResult.get_or_none(job_id=job.id, deleted_at=None)
@@ -260,7 +274,7 @@ class End:
 
 
 _ENDS = """
-SELECT job_id, token_id, state, status, progress, result, message, created_at, run, version FROM analysis_results
+SELECT job_id, kind, token_id, state, status, progress, result, message, created_at, run, version FROM analysis_results
 WHERE job_id = ANY($1) AND deleted_at IS NULL
 """
 
@@ -285,6 +299,7 @@ def _end(row: dict[str, Any]) -> End | None:
 def _view(row: dict[str, Any]) -> View:
     return View(
         job_id=row["job_id"],
+        kind=Kind(row["kind"]),
         token_id=row["token_id"],
         status=Status(row["status"]),
         progress=row["progress"],

@@ -9,7 +9,7 @@ from typing import Any
 
 from models.analysis_result import AnalysisResult
 from models.db import connection
-from yousync.job import Kind, Stage, State, Status
+from yousync.job import BEGINS, Kind, Stage, State, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Row:
     code: str
     run: int
     attempts: int
-    token_id: int
+    token_id: int | None
     script_id: int | None
     user_id: int | None
     created_at: datetime
@@ -62,8 +62,8 @@ class Criteria:
 
 
 _COLUMNS = ", ".join(field.name for field in fields(Row))
-_OPEN = frozenset({State.ACCEPTED})
-"""What a row says until its job has ended; also of a job whose record is lost."""
+OPEN = frozenset(BEGINS.values())
+"""What rows say until their jobs have ended; also of a job whose record is lost."""
 
 
 async def newest(criteria: Criteria, *, below: int | None, limit: int) -> list[Row]:
@@ -132,8 +132,8 @@ def _common(criteria: Criteria, values: _Values, below: int | None) -> list[str]
 
 
 def _ended(state: State, ends: Ends, values: _Values) -> list[str]:
-    if state in _OPEN:
-        return [f"status = '{Status.PROCESSING.value}'"]  # the words of the index on unfinished rows
+    if state in OPEN:  # the words of the index on unfinished rows
+        return [f"status = '{Status.PROCESSING.value}'", f"state = {values.place(state.value)}"]
     told = {"state =": state.value, "stage =": ends.stage and ends.stage.value, "code =": ends.code}
     return [f"{what} {values.place(value)}" for what, value in told.items() if value]
 

@@ -14,8 +14,9 @@ from models.db import connection
 from yousync.failpoints import failpoints
 from yousync.job import State, Status
 
-_EMPTIED = "updated_at = now(), result = NULL, overall_score = NULL, message = NULL"
+_EMPTIED = "updated_at = now(), request = NULL, result = NULL, overall_score = NULL, message = NULL"
 _BURY = f"""
+WITH undubbed AS (DELETE FROM dubbing_results WHERE job_id = $1)
 UPDATE analysis_results SET {_EMPTIED}, status = $2, deleted_at = coalesce(deleted_at, now()),
     history = CASE WHEN deleted_at IS NULL THEN $3::jsonb ELSE history END
 WHERE job_id = $1
@@ -30,6 +31,8 @@ WHERE kept.job_id = buried.job_id AND kept.deleted_at IS NULL RETURNING kept.job
 @failpoints("row.bury")
 async def bury(job_id: str, event: Mapping[str, Any]) -> AnalysisResult | None:
     """Turn the row into a tombstone: nothing a learner said or got is left in it. None when there is no row.
+
+    A dubbing is the learner's no more from the same moment on.
 
     What remains of its log is `event`, which tells who deleted it and why; the first one stands.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pypika_tortoise.terms import Field, Function
 from tortoise import fields
 from tortoise.contrib.postgres.indexes import PostgreSQLIndex
@@ -40,6 +42,12 @@ class Token(Model):
     class Meta:
         table = "tokens"
         indexes = (("view_count", "id"), ShortIndex())
+
+
+async def existing_tokens(token_ids: Sequence[int]) -> list[int]:
+    """Those of these ids that are clips, in order of id."""
+    rows = await Token.filter(id__in=token_ids).order_by("id").values_list("id") if token_ids else []
+    return [token_id for (token_id,) in rows]
 
 
 class TokenActor(Model):

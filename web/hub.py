@@ -15,7 +15,7 @@ from jobs.changes import Changes
 from jobs.engine import Engine
 from web.replies import encode
 from yousync.errors import DependencyDown
-from yousync.job import View
+from yousync.job import Kind, View
 from yousync.metrics import EVENT_LAG, STREAMS_OPEN
 from yousync.tasks import cancel
 from yousync.valkey import VALKEY_DOWN
@@ -31,6 +31,7 @@ _READERS = 3  # so that one that waits for Postgres keeps nobody else waiting
 class Frame:
     """One message of a stream: a job's whole state, encoded."""
 
+    kind: Kind
     version: tuple[int, int]
     data: str
     final: bool
@@ -51,7 +52,7 @@ def frame_of(view: View) -> Frame:
         "message": view.message,
         "result": view.result,
     }
-    return Frame(version=view.version, data=encode(data).decode(), final=view.final, moved_ms=view.moved_ms)
+    return Frame(view.kind, view.version, encode(data).decode(), final=view.final, moved_ms=view.moved_ms)
 
 
 class Watcher:

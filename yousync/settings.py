@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     webhook_url: str
     script_webhook_url: str | None = None
     analysis_status_url: str | None = None
+    preprocess_server_url: str | None = None
+    youtube_webhook_url: str | None = None
 
     # --- secrets -----------------------------------------------------------------------------------
     jwt_secret_key: Annotated[list[SecretStr], NoDecode]
@@ -80,6 +82,12 @@ class Settings(BaseSettings):
     analysis_asks: int = Field(3, gt=0)
     analysis_max_in_flight: int = Field(32, gt=0)
     analysis_idempotent: bool = False
+    preprocess_tries: int = Field(5, gt=0)
+    preprocess_timeout_seconds: float = Field(300.0, gt=0)
+    preprocess_wait_seconds: float = Field(3600.0, gt=0)
+    preprocess_asks: int = Field(2, gt=0)
+    mix_tries: int = Field(3, gt=0)
+    mix_timeout_seconds: float = Field(120.0, gt=0)
     breaker_jobs: int = Field(3, gt=0)
     max_webhook_bytes: int = Field(2 * 2**20, gt=0)
     ended_record_seconds: int = Field(3600, gt=0)

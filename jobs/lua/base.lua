@@ -16,6 +16,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local DUE, QUEUE = P .. 'due', P .. 'queue'
 local STAGED, STAGED_BYTES = P .. 'staged', P .. 'staged_bytes'
 local IN_FLIGHT = { submitting = true, waiting = true }
+local ASKING = { submitting = true, ordering = true } -- a server is being asked, or its answer is being looked at
+local ASKED = { waiting = true, preparing = true }
+local WRITING = { uploading = true, mixing = true } -- whoever holds the claim may be writing to S3
 local function job_key(id) return P .. 'job:' .. id end
 local function events_key(id) return P .. 'events:' .. id end
 local function inbox_key(id) return P .. 'inbox:' .. id end

@@ -49,7 +49,7 @@ function commands.stats()
     stages[#stages + 1] = { stage, paused[1] or '', paused[2] or '', paused[3] or '0', breaker[1] or '0',
       breaker[2] or '', redis.call('SCARD', suspects_key(stage)), redis.call('ZCARD', line_key(stage)) }
   end
-  for _, state in ipairs({ 'uploading', 'submitting', 'persisting', 'cleaning' }) do
+  for _, state in ipairs({ 'uploading', 'submitting', 'ordering', 'mixing', 'persisting', 'cleaning' }) do
     for _, id in ipairs(redis.call('ZRANGE', state_key(state), 0, 999)) do
       if redis.call('HGET', job_key(id), 'claim') ~= '' then running = running + 1 end
     end

@@ -67,7 +67,7 @@ end
 -- Whether a job may start its stage now; if not it stands in line, and the clock leaves it to the line.
 local function admitted(id, state, stage, place, answered)
   local free, trial = room(stage)
-  if answered and stage == 'submit' then return true, false end -- its result is here, it will not ask
+  if answered and (stage == 'submit' or stage == 'preprocess') then return true, false end -- it will not ask any more
   if free and IN_FLIGHT[state] and not trial then free = math.huge end
   if free == math.huge then return true, false end
   local line = line_key(stage)

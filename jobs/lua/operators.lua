@@ -85,7 +85,7 @@ function commands.erase()
   local fields = { claim = '', outcome = '', inbox = '', late = '', code = a.event.code, message = a.message,
     tries = '0', holds = '0', lapses = '0' }
   local version = step(id, source, 'cleaning', 'erase', fields, a.event)
-  if source == 'uploading' and record[2] ~= '' then
+  if WRITING[source] and record[2] ~= '' then
     forget_hand_over(id)
     redis.call('ZADD', DUE, now + a.grace_ms, id)
   else

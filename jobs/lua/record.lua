@@ -4,10 +4,13 @@
 -- it has left: also a worker believed dead may come back and go on, as long as nobody else took its job.
 local function step(id, source, target, move, fields, event)
   local version = redis.call('HINCRBY', job_key(id), 'version', 1)
-  local progress = tonumber(fields.progress or redis.call('HGET', job_key(id), 'progress') or 0)
+  local known = redis.call('HMGET', job_key(id), 'progress', 'kind')
+  local progress = tonumber(fields.progress or known[1] or 0)
+  local special = a.progress_of[fields.kind or known[2]]
+  local reached = special and special[target] or a.progress[target]
   fields.state = target
   fields.updated_ms = int(now)
-  if a.progress[target] > progress then fields.progress = int(a.progress[target]) end
+  if reached > progress then fields.progress = int(reached) end
   local flat = {}
   for name, value in pairs(fields) do
     flat[#flat + 1] = name
@@ -55,7 +58,8 @@ local function close(id, owner, dedupe, target)
   redis.call('ZREMRANGEBYSCORE', state_key(target), '-inf', now - a.record_ms)
 end
 
--- The blob is staged already (with a TTL); what follows makes it a job. Nothing is written when refused.
+-- The blob, where there is one, is staged already (with a TTL); what follows makes it a job. Nothing is written
+-- when refused.
 function commands.accept()
   local id, fields = a.id, a.fields
   if redis.call('EXISTS', job_key(id)) == 1 then -- sent twice, and its audio staged twice
@@ -74,7 +78,9 @@ function commands.accept()
 
   redis.call('SET', P .. 'dedupe:' .. fields.dedupe, id, 'PX', a.dedupe_ms)
   redis.call('SADD', owner_key(fields.owner), id)
-  if redis.call('HSET', STAGED, id, fields.size) == 1 then redis.call('INCRBY', STAGED_BYTES, fields.size) end
+  if a.staged and redis.call('HSET', STAGED, id, fields.size) == 1 then
+    redis.call('INCRBY', STAGED_BYTES, fields.size)
+  end
   fields.created_ms = int(now)
   fields.began_ms = int(now)
   fields.place = take_place(fields.owner)
@@ -113,7 +119,7 @@ local function take(id, claim_id, record)
   end
   local fields = { claim = claim_id, lapses = '0' }
   if claim ~= '' then fields.lapses = int(tonumber(record[3]) + 1) end
-  if state == 'waiting' then fields.asked_ms = '0' end
+  if ASKED[state] then fields.asked_ms = '0' end
   step(id, state, target, 'claim', fields, {})
   if trial then redis.call('HSET', breaker_key(stage), 'trial', id, 'trial_ms', int(now + a.trial_ms)) end
   redis.call('ZADD', DUE, now + a.lease_ms, id)
@@ -264,7 +270,7 @@ function commands.deliver()
     fields.outcome = ''
     revive(id, record[4])
   end
-  if source == 'submitting' then works('submit') end
+  if ASKING[source] then works(a.stages[source]) end
   local version = step(id, source, target, 'deliver', fields, {})
   dispatch(id, version)
   return { 'delivered' }

@@ -10,6 +10,7 @@ from yousync.job import Job
 
 async def clean(deps: Deps, job: Job) -> Forgotten:
     """Remove the audio from S3 and note in the row, which stays as a tombstone, that this was done."""
-    await deps.storage.delete(job.s3_key)
+    if job.s3_key:
+        await deps.storage.delete(job.s3_key)
     await record_cleaned(job.id)
     return Forgotten()

@@ -10,10 +10,11 @@ from tortoise.exceptions import IntegrityError
 from jobs.deps import Deps
 from jobs.outcomes import Concluded, Deleted
 from jobs.pipeline import Move
-from jobs.results import conclusion_of, off_the_loop, text_of
+from jobs.results import conclusion_of, named_tokens, off_the_loop, prepared, text_of
 from models.analysis_result import Conclusion, record_conclusion
+from models.token import existing_tokens
 from yousync.failures import Transient
-from yousync.job import Event, Job, State
+from yousync.job import Event, Job, Kind, State
 
 
 async def persist(deps: Deps, job: Job) -> Concluded | Deleted:
@@ -38,9 +39,13 @@ async def persist(deps: Deps, job: Job) -> Concluded | Deleted:
 async def _conclusion(deps: Deps, job: Job) -> Conclusion:
     if job.outcome is not None:
         return Conclusion(state=job.outcome, code=job.code, message=job.message, stage=job.stage)
+    if job.kind is Kind.SYNTHESIS:
+        return Conclusion(state=State.COMPLETED, result={"s3_key": job.s3_key})
     body = await deps.store.inbox(job.id)
     if body is None:
         raise Transient("result_lost", "the record says there is a result, and there is none")
+    if job.kind is Kind.YOUTUBE:
+        return prepared(body, await existing_tokens(named_tokens(body)))
     return await off_the_loop(conclusion_of, body)
 
 

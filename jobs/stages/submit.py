@@ -83,16 +83,16 @@ def _until_deadline(deps: Deps, job: Job, *, answered: bool) -> Waiting:
 
 async def _question(storage: Storage, job: Job) -> Question:
     audio = storage.uri(job.s3_key)
+    token = await Token.get_or_none(id=job.token_id)
+    if token is None:
+        raise Permanent("catalogue_gone", f"token {job.token_id}")
     if job.script_id is not None:
         sentence = await sentence_of(job.script_id)
         if sentence is None:
             raise Permanent("catalogue_gone", f"script {job.script_id}")
         sentences: list[Sentence] = [sentence]
     else:
-        sentences = await sentences_of(job.token_id)
-    token = await Token.get_or_none(id=job.token_id)
-    if token is None:
-        raise Permanent("catalogue_gone", f"token {job.token_id}")
+        sentences = await sentences_of(token.id)
     return Question(
         audio_uri=audio,
         sentences=sentences,

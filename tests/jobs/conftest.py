@@ -10,13 +10,13 @@ import pytest_asyncio
 from aiohttp import web
 
 from jobs.deps import Deps, open_deps
-from jobs.engine import Engine, Recording
+from jobs.engine import Engine, Order, Recording
 from jobs.identity import Identity, identify
 from models.analysis_result import AnalysisResult
 from models.script import Script
-from tests.factories import make_script
+from tests.factories import make_script, make_user
 from tests.standing_in import Control, control
-from yousync.job import Job, Kind, State
+from yousync.job import STAGE_OF, Job, Kind, Stage, State
 from yousync.local.program import Standin
 from yousync.settings import Settings
 
@@ -76,10 +76,22 @@ Accept = Callable[..., Awaitable[Job]]
 
 @pytest_asyncio.fixture
 async def accept(emptied: Deps, engine: Engine, script: Script) -> Accept:
-    """Accepts a recording of the script: different bytes each time unless `audio` is given."""
+    """Accepts a recording of the script: different bytes each time unless `audio` is given.
 
-    async def accepted(**changes: Any) -> Job:
-        return await engine.accept(a_recording(script, **changes))
+    For a state `towards` which no recording gets, it is a video or a dubbing.
+    """
+
+    async def accepted(*, towards: State | None = None, **changes: Any) -> Job:
+        stage = STAGE_OF.get(towards) if towards else None
+        if stage not in {Stage.PREPROCESS, Stage.MIX}:
+            return await engine.accept(a_recording(script, **changes))
+        user = await make_user()
+        request = {"nonce": uuid.uuid4().hex}
+        if stage is Stage.PREPROCESS:
+            return await engine.order(Order(kind=Kind.YOUTUBE, request=request, user_id=user.id))
+        return await engine.order(
+            Order(kind=Kind.SYNTHESIS, request=request, user_id=user.id, token_id=script.token_id)
+        )
 
     return accepted
 

@@ -10,6 +10,7 @@ from jobs.pipeline import CHOICES, MOVES, Move, legal
 from yousync.job import STAGE_OF, Job, Stage, State
 
 IN_FLIGHT = {State.SUBMITTING, State.WAITING}
+ASKS = {Stage.SUBMIT, Stage.PREPROCESS}  # stages that have nothing to do once a result is there
 OUT = 1e12  # those who are in flight already stand so many places further ahead
 
 
@@ -32,7 +33,7 @@ class Model:
     tries: int = 0
     holds: int = 0
     first: int = 1  # the version its log begins with
-    path: list[tuple[str, str, str]] = field(default_factory=lambda: [(Move.ACCEPT.value, "", State.ACCEPTED.value)])
+    path: list[tuple[str, str, str]] = field(default_factory=list)
     gone: bool = False  # its record is
     forgotten: bool = False  # its record only tells for a while that it was deleted
 
@@ -88,7 +89,9 @@ class World:
 
     def enter(self, job: Job) -> None:
         self.owners[job.owner].add(job.id)
-        self.jobs[job.id] = Model(job.id, job.owner, self.take_place(job.owner), job)
+        path = [(Move.ACCEPT.value, "", job.state.value)]
+        place = self.take_place(job.owner)
+        self.jobs[job.id] = Model(job.id, job.owner, place, job, state=job.state, staged=job.kind.recorded, path=path)
 
     def leave(self, model: Model) -> None:
         """It counts no more for its owner; one without jobs needs no memory of places."""
@@ -142,7 +145,7 @@ class World:
 
     def _admitted(self, model: Model, stage: Stage) -> tuple[bool, bool]:
         free, trial = self.room(stage)
-        if stage is Stage.SUBMIT and model.inbox is not None:
+        if stage in ASKS and model.inbox is not None:
             return True, False
         if free == math.inf or (free > -math.inf and model.state in IN_FLIGHT and not trial):
             return True, False
@@ -219,8 +222,8 @@ class World:
             if model.revives:
                 model.run += 1
                 self.revive(model)
-            if model.state is State.SUBMITTING:
-                self.works(Stage.SUBMIT)
+            if model.state in {State.SUBMITTING, State.ORDERING}:
+                self.works(STAGE_OF[model.state])
             self.step(model, Move.DELIVER, State.RECEIVED, claim="")
             model.inbox, model.outcome, model.tries, model.holds = body, None, 0, 0
             return "delivered"

@@ -48,9 +48,9 @@ async def nothing_left(deps: Deps, engine: Engine, job: Job) -> None:
     """Neither a word of the learner's, nor the audio, nor a key; the tombstone says only who did that and why."""
     row = await AnalysisResult.get(job_id=job.id)
     assert row.deleted_at is not None
-    assert [row.result, row.overall_score, row.message, row.s3_key] == [None, None, None, ""]
+    assert [row.request, row.result, row.overall_score, row.message, row.s3_key] == [None, None, None, None, ""]
     assert [(event["move"], event["actor"], event["cause"]) for event in row.history] == [(Move.ERASE, ME.who, ME.why)]
-    assert await deps.storage.size(job.s3_key) is None
+    assert not job.s3_key or await deps.storage.size(job.s3_key) is None
     assert [key async for key in deps.valkey.scan_iter(match=f"*{job.id}*") if not key.startswith(b"arq:")] == []
     assert await deps.valkey.zscore("yousync:due", job.id) is None
     assert await engine.view(job.id) is None
@@ -66,14 +66,17 @@ async def until_gone(deps: Deps, job: Job) -> None:
 async def test_in_every_state_it_goes_with_all_it_has(
     emptied: Deps, engine: Engine, identity: Identity, ops: Ops, accept: Accept, analysis: Control
 ) -> None:
-    jobs = {state: await put(emptied, await bring(emptied, await accept(), state)) for state in MOVES[Move.ERASE]}
+    jobs = {
+        state: await put(emptied, await bring(emptied, await accept(towards=state), state))
+        for state in MOVES[Move.ERASE]
+    }
     for state, job in jobs.items():
         await ops.delete(job.id, by=ME)
         assert (await read(emptied, job)).state is State.CLEANING
         assert await engine.view(job.id) is None, "it is gone for clients at once"
         await told(emptied, job, Move.ERASE)
         assert (await AnalysisResult.get(job_id=job.id)).status == "failed"
-        if state is State.UPLOADING:
+        if state in {State.UPLOADING, State.MIXING}:
             await command(emptied.valkey, "ZADD", "yousync:due", 1, job.id)  # see below: it is waited for
     async with worker(emptied, identity):
         for job in jobs.values():
@@ -88,7 +91,8 @@ async def test_long_after_its_record_is_gone(
     emptied: Deps, engine: Engine, identity: Identity, ops: Ops, accept: Accept, analysis: Control
 ) -> None:
     jobs = [
-        await put(emptied, await bring(emptied, await accept(), state)) for state in (State.COMPLETED, State.FAILED)
+        await put(emptied, await bring(emptied, await accept(towards=state), state))
+        for state in (State.COMPLETED, State.FAILED)
     ]
     for job in jobs:
         await expire(emptied, job)
@@ -135,7 +139,7 @@ async def test_a_running_worker_lets_go(
 async def test_a_result_that_comes_late_is_dropped(
     cleaned: Deps, engine: Engine, ops: Ops, accept: Accept, state: State
 ) -> None:
-    job = await bring(cleaned, await accept(), state)
+    job = await bring(cleaned, await accept(towards=state), state)
     await ops.delete(job.id, by=ME)
     assert await engine.deliver(job.id, LATE) is Delivery.DUPLICATE
     assert (await read(cleaned, job)).state is State.CLEANING

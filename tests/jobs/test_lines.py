@@ -22,12 +22,14 @@ from tests.jobs.test_store import accepted, queued
 from tests.standing_in import Control
 from tests.valkey_command import command
 from tests.waiting import until
-from yousync.job import Job, Stage, State
+from yousync.job import BEGINS, Job, Kind, Stage, State
 
 ME = By(who="mina@desk", why="the server is being moved")
 READY = {
     Stage.UPLOAD: State.ACCEPTED,
     Stage.SUBMIT: State.UPLOADED,
+    Stage.PREPROCESS: State.ORDERED,
+    Stage.MIX: State.REQUESTED,
     Stage.PERSIST: State.RECEIVED,
     Stage.CLEAN: State.CLEANING,
 }
@@ -61,9 +63,15 @@ async def gate(deps: Deps, stage: Stage) -> Gate:
     return next(gate for gate in (await deps.store.stats()).gates if gate.stage is stage)
 
 
+def going_to(stage: Stage) -> dict[str, object]:
+    """What makes a job one that gets to this stage."""
+    kind = {Stage.PREPROCESS: Kind.YOUTUBE, Stage.MIX: Kind.SYNTHESIS}.get(stage, Kind.SCRIPT)
+    return {"kind": kind, "state": BEGINS[kind]}
+
+
 async def in_line(deps: Deps, stage: Stage, job: Job | None = None, **changes: object) -> Job:
     """A job, this one just accepted or a new one, that found this stage shut or full."""
-    job = await bring(deps, job or await accepted(deps, **changes), READY[stage])
+    job = await bring(deps, job or await accepted(deps, **going_to(stage), **changes), READY[stage])
     assert await deps.store.claim(job.id, job.version) is None
     assert job.id in await line(deps, stage)
     return job
@@ -166,7 +174,8 @@ class TestPausing:
         self, emptied: Deps, ops: Ops, stage: Stage
     ) -> None:
         await ops.pause([stage], by=ME)
-        jobs = [await in_line(emptied, stage, job) for job in [await accepted(emptied) for _ in range(3)]]
+        waiting = [await accepted(emptied, **going_to(stage)) for _ in range(3)]
+        jobs = [await in_line(emptied, stage, job) for job in waiting]
         assert await emptied.store.sweep() == 0
         assert await next_in_line(emptied, stage) == [], "those in line are off the clock"
         shut = await gate(emptied, stage)

@@ -35,7 +35,7 @@ from jobs.store import Due, Store
 from tests.jobs.conftest import a_job
 from tests.jobs.model import Model, World
 from tests.valkey_command import command
-from yousync.job import STAGE_OF, Event, Job, Stage, State
+from yousync.job import BEGINS, STAGE_OF, Event, Job, Kind, Stage, State
 from yousync.settings import Settings
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Machine(RuleBasedStateMachine):
     def send(self, *words: Any) -> Any:
         return self.wait(command(self.valkey, *words))
 
-    @initialize(target=jobs, worked=tuples(*[integers(0, 5)] * 4))
+    @initialize(target=jobs, worked=tuples(*[integers(0, 5)] * 5))
     def begin(self, worked: tuple[int, ...]) -> Any:
         """A few jobs, each some way along."""
 
@@ -92,7 +92,8 @@ class Machine(RuleBasedStateMachine):
 
         self.valkey = self.wait(fresh())
         self.store = Store(self.valkey, self.valkey, self.settings_)
-        names = [self.accept(OWNERS[number % 2]) for number in range(len(worked))]
+        kinds = [Kind.SCRIPT, Kind.SCRIPT, Kind.SCRIPT, Kind.YOUTUBE, Kind.SYNTHESIS]
+        names = [self.accept(OWNERS[number % 2], kind) for number, kind in enumerate(kinds)]
         for name, times in zip(names, worked, strict=True):
             for _ in range(times):
                 self.work(name)
@@ -106,14 +107,16 @@ class Machine(RuleBasedStateMachine):
 
     # --- uploads and results -----------------------------------------------------------------------
 
-    @precondition(lambda self: len(self.world.jobs) < 6)
-    @rule(target=jobs, owner=sampled_from(OWNERS))
-    def upload(self, owner: str) -> str:
-        return self.accept(owner)
+    @precondition(lambda self: len(self.world.jobs) < 7)
+    @rule(target=jobs, owner=sampled_from(OWNERS), kind=sampled_from([Kind.SCRIPT, Kind.YOUTUBE, Kind.SYNTHESIS]))
+    def upload(self, owner: str, kind: Kind) -> str:
+        return self.accept(owner, kind)
 
-    def accept(self, owner: str) -> str:
-        job = a_job(id=f"{len(self.world.jobs):032x}", size=SIZE, owner=owner)
-        self.wait(self.store.stage(job.id, b"x"))
+    def accept(self, owner: str, kind: Kind) -> str:
+        size = SIZE if kind.recorded else 0
+        job = a_job(id=f"{len(self.world.jobs):032x}", size=size, owner=owner, kind=kind, state=BEGINS[kind])
+        if kind.recorded:
+            self.wait(self.store.stage(job.id, b"x"))
         self.world.enter(self.wait(self.store.accept(job, owner_limit=1000)))
         return job.id
 
@@ -155,15 +158,15 @@ class Machine(RuleBasedStateMachine):
 
     def work(self, job_id: str) -> None:
         """One attempt that goes well, or the result that a job waits for."""
-        if self.world.jobs[job_id].state is State.WAITING:
+        if self.world.jobs[job_id].state in {State.WAITING, State.PREPARING}:
             self.deliver(job_id, BODIES[0])
         elif (held := self.take(job_id)) is not None:
             match held.state:
-                case State.UPLOADING:
+                case State.UPLOADING | State.MIXING:
                     self.finish(held, on=False)
-                case State.SUBMITTING if not held.inbox:
+                case State.SUBMITTING | State.ORDERING if not held.inbox:
                     self.give_up_the_claim(held, Move.WAIT)
-                case State.SUBMITTING:
+                case State.SUBMITTING | State.ORDERING:
                     self.finish(held, on=True)
                 case State.PERSISTING:
                     self.conclude(held)
@@ -191,7 +194,8 @@ class Machine(RuleBasedStateMachine):
     def finish(self, held: Job, on: bool) -> Any:  # noqa: FBT001  # drawn by Hypothesis
         """Done; the worker may go on with the next stage."""
         model, uploaded = self.world.jobs[held.id], held.state is State.UPLOADING
-        after = self.attempt(held, Move.FINISH, unstage=uploaded, works=uploaded, claim_next=on)
+        works = held.state in {State.UPLOADING, State.MIXING}
+        after = self.attempt(held, Move.FINISH, unstage=uploaded, works=works, claim_next=on)
         if after is None:
             return multiple()
         model.staged = model.staged and not uploaded

@@ -27,7 +27,7 @@ from tests.valkey_command import command
 from tests.waiting import until
 from yousync.errors import JobNotFound, OperationRefused
 from yousync.failures import Down
-from yousync.job import Job, Stage, State
+from yousync.job import Job, Stage, State, message_of
 from yousync.local.port import free_port
 from yousync.storage import open_storage
 
@@ -43,7 +43,8 @@ def ops(emptied: Deps, identity: Identity) -> Ops:
 
 async def put(deps: Deps, job: Job) -> Job:
     """The job, with its audio in S3 as the upload stage leaves it."""
-    await deps.storage.put(job.s3_key, b"x" * job.size, container="wav")
+    if job.s3_key:
+        await deps.storage.put(job.s3_key, b"x" * job.size, container="wav")
     return job
 
 
@@ -92,7 +93,7 @@ class TestRestarting:
     ) -> None:
         await analysis.behave("inline")
         states = [state for state in ENDED if stage or state is not State.COMPLETED]
-        jobs = {state: await put(emptied, await bring(emptied, await accept(), state)) for state in states}
+        jobs = {state: await put(emptied, await bring(emptied, await accept(towards=state), state)) for state in states}
         for state, job in jobs.items():
             if age == "old":
                 await expire(emptied, job)
@@ -177,7 +178,7 @@ class TestRestarting:
     async def test_a_job_that_is_under_way_is_left_alone(
         self, emptied: Deps, ops: Ops, accept: Accept, state: State
     ) -> None:
-        job = await bring(emptied, await accept(), state)
+        job = await bring(emptied, await accept(towards=state), state)
         for stage in (None, *RESTARTS):
             await refused(f"the job is {state}", ops.restart(job.id, stage=stage, by=ME))
         assert await read(emptied, job) == job
@@ -185,7 +186,7 @@ class TestRestarting:
     async def test_what_cannot_be_is_refused_with_the_reason(self, emptied: Deps, ops: Ops, accept: Accept) -> None:
         job = await bring(emptied, await accept(), State.COMPLETED)
         await refused("completed: name the stage to do again", ops.restart(job.id, stage=None, by=ME))
-        await refused("no job starts with clean", ops.restart(job.id, stage=Stage.CLEAN, by=ME))
+        await refused("no script job starts with clean", ops.restart(job.id, stage=Stage.CLEAN, by=ME))
         for stage in (Stage.UPLOAD, Stage.SUBMIT):
             sentence = f"its audio is not in S3, so it cannot start with {stage}"
             await refused(sentence, ops.restart(job.id, stage=stage, by=ME))
@@ -245,7 +246,7 @@ class TestCancelling:
     async def test_whatever_is_unfinished_or_parked_ends(
         self, emptied: Deps, engine: Engine, identity: Identity, ops: Ops, accept: Accept, analysis: Control
     ) -> None:
-        jobs = {state: await bring(emptied, await accept(), state) for state in MOVES[Move.CANCEL]}
+        jobs = {state: await bring(emptied, await accept(towards=state), state) for state in MOVES[Move.CANCEL]}
         for job in jobs.values():
             cancelled = await ops.cancel(job.id, by=ME)
             assert (cancelled.state, cancelled.outcome, cancelled.claim) == (State.PERSISTING, State.CANCELLED, "")
@@ -253,7 +254,7 @@ class TestCancelling:
         async with worker(emptied, identity):
             for state, job in jobs.items():
                 row = await row_of(job, State.CANCELLED, run=1 + state.final)
-                assert (row.code, row.message) == ("cancelled", "분석이 취소되었습니다")
+                assert (row.code, row.message) == ("cancelled", message_of(job.kind, State.CANCELLED))
                 view = await ended(engine, job)
                 assert (view.status, view.result) == ("failed", None)
                 assert Move.CANCEL in await moves(emptied, job)
@@ -265,7 +266,7 @@ class TestCancelling:
     async def test_a_worker_that_is_at_it_cannot_write_any_more(
         self, emptied: Deps, ops: Ops, accept: Accept, state: State
     ) -> None:
-        held = await bring(emptied, await accept(), state)
+        held = await bring(emptied, await accept(towards=state), state)
         await ops.cancel(held.id, by=ME)
         for write in (
             emptied.store.renew(held),
@@ -302,7 +303,7 @@ class TestCancelling:
     async def test_what_has_ended_or_is_about_to_stays_as_it_is(
         self, emptied: Deps, ops: Ops, accept: Accept, state: State
     ) -> None:
-        job = await bring(emptied, await accept(), state)
+        job = await bring(emptied, await accept(towards=state), state)
         await refused(f"the job is {state}", ops.cancel(job.id, by=ME))
         assert await read(emptied, job) == job
 
@@ -318,7 +319,7 @@ class TestAcceptingLateResults:
     async def test_what_came_after_the_end_becomes_the_result(
         self, emptied: Deps, engine: Engine, identity: Identity, ops: Ops, accept: Accept, analysis: Control
     ) -> None:
-        jobs = [await bring(emptied, await accept(), state) for state in MOVES[Move.ACCEPT_LATE]]
+        jobs = [await bring(emptied, await accept(towards=state), state) for state in MOVES[Move.ACCEPT_LATE]]
         for job in jobs:
             assert await emptied.store.deliver(job.id, LATE) == "late"
             taken = await ops.accept_late(job.id, by=ME)
@@ -334,7 +335,7 @@ class TestAcceptingLateResults:
     async def test_there_must_be_one_and_the_job_must_have_ended(
         self, emptied: Deps, ops: Ops, accept: Accept, state: State
     ) -> None:
-        job = await bring(emptied, await accept(), state)
+        job = await bring(emptied, await accept(towards=state), state)
         ended_already = state in MOVES[Move.ACCEPT_LATE]
         sentence = "no result is kept that it could go on with" if ended_already else f"the job is {state}"
         await refused(sentence, ops.accept_late(job.id, by=ME))

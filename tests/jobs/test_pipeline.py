@@ -7,11 +7,11 @@ import itertools
 import pytest
 
 from jobs.deps import Deps
-from jobs.pipeline import CHOICES, ENTRIES, MOVES, Move, legal
+from jobs.pipeline import BEGINNINGS, CHOICES, ENTRIES, MOVES, RESTARTS, Move, legal, resumed
 from jobs.script import Fenced
 from tests.jobs.conftest import a_job
 from tests.valkey_command import command
-from yousync.job import MESSAGES, PROGRESS, Job, State, public_status
+from yousync.job import BEGINS, MESSAGES, PROGRESS, Job, Kind, State, message_of, progress_of, public_status
 
 STRAIGHT = [
     (Move.ACCEPT, None, State.ACCEPTED),
@@ -68,10 +68,39 @@ def test_records_come_to_be_in_few_ways() -> None:
 
 
 def test_clients_have_words_for_every_state() -> None:
-    for state in State:
-        assert MESSAGES[state]
-        assert 0 <= PROGRESS[state] <= 100
+    for kind, state in itertools.product(Kind, State):
+        assert message_of(kind, state)
+        assert 0 <= progress_of(kind, state) <= 100
         assert (public_status(state) != "processing") == (state.final or state is State.CLEANING)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_progress_rises_on_each_kind_s_way(kind: Kind) -> None:
+    begun = {Kind.YOUTUBE: ("ordered", "ordering", "preparing"), Kind.SYNTHESIS: ("requested", "mixing")}
+    recorded = ("accepted", "uploading", "uploaded", "submitting", "waiting")
+    way = [*begun.get(kind, recorded), "received", "persisting", "completed"]
+    told = {
+        Kind.BATCH: [10, 20, 20, 50, 80, 80, 80, 100],
+        Kind.YOUTUBE: [10, 40, 70, 70, 70, 100],
+        Kind.SYNTHESIS: [10, 40, 90, 90, 100],
+    }
+    assert [progress_of(kind, State(name)) for name in way] == told.get(kind, [10, 40, 40, 70, 90, 90, 90, 100])
+
+
+def test_states_that_look_alike_do_so_for_every_kind() -> None:
+    """The script tells watchers of a move by the words that recordings have for it."""
+    for one, other in itertools.combinations(State, 2):
+        if (PROGRESS[one], MESSAGES[one]) == (PROGRESS[other], MESSAGES[other]):
+            for kind in Kind:
+                assert progress_of(kind, one) == progress_of(kind, other)
+                assert message_of(kind, one) == message_of(kind, other)
+
+
+def test_every_kind_begins_where_its_first_stage_does() -> None:
+    for kind in Kind:
+        assert RESTARTS[BEGINNINGS[kind][0]] is BEGINS[kind]
+        assert legal(Move.ACCEPT, None, BEGINS[kind])
+        assert legal(Move.ADOPT, None, RESTARTS[resumed(kind)])
 
 
 async def held_in(deps: Deps, state: State) -> Job:

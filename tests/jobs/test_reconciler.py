@@ -103,7 +103,7 @@ async def test_a_result_that_is_kept_just_when_the_record_is_made_is_used_too(
     class Late(Store):
         @override
         async def keep_for_lost(self, job_id: str, body: bytes) -> None:
-            await self.adopt(job)
+            await self.adopt(replace(job, state=State.UPLOADED))
             await super().keep_for_lost(job_id, body)
 
     late = replace(emptied, store=Late(emptied.valkey, emptied.valkey, emptied.settings))

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-from jobs.results import MAX_DEPTH, Unreadable, conclusion_of, read_object
+from jobs.results import MAX_DEPTH, Unreadable, conclusion_of, named_tokens, prepared, read_object
 from yousync.failures import LEARNER_MESSAGES
 from yousync.job import State
 
@@ -99,3 +99,27 @@ def test_any_object_is_read_into_something_storable(value: dict[str, Any]) -> No
 @given(st.binary())
 def test_no_bytes_crash_it(body: bytes) -> None:
     assert conclusion_of(body).state in {State.COMPLETED, State.FAILED}
+
+
+@pytest.mark.parametrize("name", ["token_ids", "token_id"])
+def test_the_clips_of_a_video_come_under_either_name(name: str) -> None:
+    body = orjson.dumps({name: [4, "5", True, None, 2**40, 7], "status": "completed"})
+    assert named_tokens(body) == [4, 7]
+    assert prepared(body, [4, 7]).result == {"token_ids": [4, 7]}
+    assert named_tokens(b'{"token_id": 9}') == [9]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "cause"),
+    [
+        (b'{"token_id": null, "status": "failed", "message": "no subtitles"}', "preprocess_failed", "no subtitles"),
+        (b'{"token_ids": [4], "status": "error"}', "preprocess_failed", "it names no clip"),
+        (b'{"token_ids": []}', "preprocess_failed", "it names no clip"),
+        (b'{"token_ids": [8, 5]}', "preprocess_result_invalid", "clips that do not exist: 5, 8"),
+        (b"nonsense", "preprocess_result_invalid", "not JSON"),
+    ],
+)
+def test_a_video_without_clips_has_failed(body: bytes, code: str, cause: str) -> None:
+    conclusion = prepared(body, [])
+    assert (conclusion.state, conclusion.code, conclusion.cause) == (State.FAILED, code, cause)
+    assert conclusion.message == LEARNER_MESSAGES[code]

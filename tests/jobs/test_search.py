@@ -42,7 +42,7 @@ async def found(deps: Deps, **criteria: Any) -> list[str]:
 
 
 async def one_in_each_state(deps: Deps, accept: Accept) -> dict[State, Job]:
-    return {state: await bring(deps, await accept(), state) for state in State}
+    return {state: await bring(deps, await accept(towards=state), state) for state in State}
 
 
 async def test_a_job_is_found_by_its_state_whoever_knows_of_it(emptied: Deps, accept: Accept) -> None:

@@ -110,7 +110,7 @@ async def test_also_when_the_new_run_has_ended_before_it_is_sent_again(
 
 @pytest.mark.parametrize("state", list(MOVES[Move.CANCEL]))
 async def test_a_cancellation_is_one(emptied: Deps, twice: Ops, accept: Accept, state: State) -> None:
-    job = await bring(emptied, await accept(), state)
+    job = await bring(emptied, await accept(towards=state), state)
     cancelled = await twice.cancel(job.id, by=ME)
     assert (cancelled.version, cancelled.run) == (job.version + 1, job.run + state.final)
 

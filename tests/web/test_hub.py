@@ -15,6 +15,7 @@ from yousync.job import Kind, Status, View, new_job_id
 def view(version: tuple[int, int], *, progress: int = 40, status: Status = Status.PROCESSING) -> View:
     return View(
         job_id="a",
+        kind=Kind.SCRIPT,
         token_id=1,
         status=status,
         progress=progress,

@@ -42,7 +42,7 @@ class JobState(BaseModel):
     """A job as it stands."""
 
     job_id: str
-    token_id: int
+    token_id: int | None
     status: Status
     progress: int
     result: Any
@@ -99,7 +99,7 @@ async def script_analysis_progress(_request: web.Request, *, path: JobPath, head
 
 async def _view(engine: Engine, job_id: str) -> View:
     view = await engine.view(job_id) if is_job_id(job_id) else None
-    if view is None:
+    if view is None or not view.kind.recorded:
         raise JobNotFound
     return view
 
@@ -120,7 +120,7 @@ async def _stream(job_id: str, seen: tuple[int, int], request: web.Request) -> w
     hub, keep_alive = request.app[HUB], request.app[KEEP_ALIVE]
     with hub.watch(job_id) as watcher:
         first = await watcher.next()
-        if first is None and not hub.closed:
+        if (first is None and not hub.closed) or (first is not None and not first.kind.recorded):
             raise JobNotFound
         stream = Stream(request, watcher.close)
         await stream.prepare(request)

@@ -176,6 +176,8 @@ def _state(state: State) -> Text:
 
 
 def _sentence(job: Summary) -> str:
+    if job.token_id is None:
+        return "a video"
     return f"token {job.token_id}" if job.script_id is None else f"token {job.token_id} script {job.script_id}"
 
 
