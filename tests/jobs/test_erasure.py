@@ -84,7 +84,7 @@ async def test_a_process_that_dies_halfway_leaves_it_to_retention(
     """Its tombstones are written, and no record knows of it: one job waits for its result, another has ended."""
     states = (State.WAITING, State.COMPLETED)
     jobs = [await put(emptied, await bring(emptied, await accept(user_id=user.id), state)) for state in states]
-    rows = await attempts_of(user.id, jobs[0].token_id, limit=10)
+    rows = await attempts_of(user.id, jobs[0].token_id or 0, limit=10)
     at = await now()
     who = f"user:{user.id}"
     events = {
