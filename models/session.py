@@ -52,9 +52,16 @@ async def open_session(user_id: int) -> str:
     return session.id
 
 
+_SIGNED_IN = """
+SELECT u.* FROM users u JOIN sessions s ON s.user_id = u.id WHERE s.id = $2 AND u.id = $1 AND u.is_active
+"""
+
+
 async def signed_in(user_id: int, session_id: str) -> User | None:
     """The user of a session that goes on, unless deactivated; one query, as every request asks it."""
-    return await User.get_or_none(id=user_id, is_active=True, sessions__id=session_id)
+    rows = await connection().execute_query_dict(_SIGNED_IN, [user_id, session_id])
+    # As a query set would: but to put one together takes twice as long as all the rest.
+    return User._init_from_db(**rows[0]) if rows else None  # noqa: SLF001
 
 
 async def renew_session(session_id: str) -> bool:

@@ -132,7 +132,7 @@ async def test_nonsense_is_refused(me: Caller, wrong: dict[str, object]) -> None
 
 @pytest.mark.parametrize("url", ["http://youtu.be/abcdefghijk?si=1", "https://한국.kr:8443/영상#처음"])
 async def test_links_of_all_sorts_are_kept_as_they_are(me: Caller, url: str) -> None:
-    asked = await me.ask("POST", "/request", json=WISH | {"actor": "  송강호 ", "url": url})
+    asked = await me.ask("POST", "/request", json=WISH | {"actor": "  송강호 ", "url": f" {url}\n"})
     assert (asked["actor"], asked["url"]) == ("송강호", url)
 
 
