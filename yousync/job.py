@@ -181,6 +181,7 @@ class View:
 
     job_id: str
     kind: Kind
+    user_id: int | None  # whose it is; never shown
     token_id: int | None
     status: Status
     progress: int  # 0-100
