@@ -78,8 +78,8 @@ class TestTokens:
         }
         assert made["id"] > 35
         actor = await Actor.get(name="Nora Quill")
-        assert (await Url.get(youtube_url=VIDEO)).actor_id == actor.id
-        assert await TokenActor.filter(token_id=made["id"]).values_list("actor_id", flat=True) == [actor.id]
+        assert await Url.exists(youtube_url=VIDEO, actor=actor)
+        assert [each.actor_id async for each in TokenActor.filter(token_id=made["id"])] == [actor.id]
         assert [token["id"] for token in await admin.get("/actors/noraquill")] == [made["id"]]
         assert (await admin.get(f"/tokens/{made['id']}"))["token_name"] == "Night train"
 
