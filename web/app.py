@@ -29,6 +29,7 @@ from web.routes import (
     urls,
     video_requests,
     webhooks,
+    youtube,
 )
 from web.routes.metrics import install_metrics
 from web.wiring import HUB, SETTINGS, resources
@@ -48,6 +49,7 @@ CONTRACTS: tuple[Contract, ...] = (
     uploads.routes,
     jobs.routes,
     webhooks.routes,
+    youtube.routes,
     mypage.routes,
     bookmarks.routes,
     scores.routes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -13,7 +14,7 @@ from web.auth import CALLER, authenticate, user_of
 from web.wiring import ENGINE, SETTINGS
 from yousync.errors import JobNotFound, TokenExpired, TokenInvalid, TokenMissing
 from yousync.identity import mint_ticket, verify_ticket
-from yousync.job import View, is_job_id
+from yousync.job import RECORDINGS, Kind, View, is_job_id
 
 RAISES: Final = (JobNotFound, TokenMissing, TokenInvalid, TokenExpired)
 """What a route that tells of a job may raise; all but the first under STRICT_JOB_ACCESS alone."""
@@ -66,10 +67,15 @@ async def reader_of(request: web.Request, ticket: str | None = None) -> Reader:
     return _reader(await user_of(caller), only=caller.job_id)
 
 
-async def readable(request: web.Request, job_id: str, ticket: str | None = None) -> View:
-    """What clients see of a job, for those who may. Raises RAISES, and DependencyDown."""
+async def readable(
+    request: web.Request, job_id: str, ticket: str | None = None, kinds: Collection[Kind] = RECORDINGS
+) -> View:
+    """What clients see of a job of these kinds, for those who may. Raises RAISES, and DependencyDown."""
     reader = await reader_of(request, ticket)
-    return await _readable(request, job_id, reader)
+    view = await _readable(request, job_id, reader)
+    if view.kind not in kinds:
+        raise reader.refusal
+    return view
 
 
 async def ticket_for(request: web.Request, job_id: str, user: User) -> str:

@@ -278,6 +278,12 @@ def message_of(kind: Kind, state: State) -> str:
     return MESSAGES_OF.get(kind, {}).get(state, MESSAGES[state])
 
 
+def clips_of(view: View) -> tuple[int | None, list[int] | None]:
+    """The first clip that was made of a video, and all of them; nothing until its job is completed."""
+    token_ids = view.result["token_ids"] if view.result else None
+    return (token_ids[0] if token_ids else None), token_ids
+
+
 def public_status(state: State) -> Status:
     """The client's word for a state: what will bring no result is `failed`, with a message of its own."""
     if state is State.COMPLETED:

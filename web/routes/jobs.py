@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ from web.streams import Stream
 from web.wiring import HUB, KEEP_ALIVE, SETTINGS
 from yousync.errors import DependencyDown, JobNotFound
 from yousync.identity import TICKET_SECONDS
-from yousync.job import Status, is_job_id
+from yousync.job import RECORDINGS, Kind, Status, is_job_id
 
 routes = Contract(tag="Recordings")
 
@@ -104,7 +105,7 @@ async def token_analysis_progress(
     request: web.Request, *, path: JobPath, query: TicketQuery, header: JobHeaders
 ) -> Streamed:
     """Follow a job: its whole state at once and at every change, until it has ended."""
-    return await _streamed(request, path, query, header)
+    return await streamed(request, path, query, header)
 
 
 @routes.get("/scripts/analysis-progress/{job_id}", events=JobEvent, raises=(*RAISES, DependencyDown))
@@ -112,7 +113,7 @@ async def script_analysis_progress(
     request: web.Request, *, path: JobPath, query: TicketQuery, header: JobHeaders
 ) -> Streamed:
     """Follow a job: its whole state at once and at every change, until it has ended."""
-    return await _streamed(request, path, query, header)
+    return await streamed(request, path, query, header)
 
 
 @routes.post("/jobs/{job_id}/ticket", raises=(JobNotFound, DependencyDown))
@@ -125,19 +126,25 @@ async def job_ticket(request: web.Request, *, path: JobPath, user: User) -> Repl
     return Reply(JobTicket(ticket=ticket, expires_in=TICKET_SECONDS), headers={"Cache-Control": "no-store"})
 
 
-async def _streamed(request: web.Request, path: JobPath, query: TicketQuery, header: JobHeaders) -> Streamed:
+async def streamed(
+    request: web.Request,
+    path: JobPath,
+    query: TicketQuery,
+    header: JobHeaders,
+    kinds: Collection[Kind] = RECORDINGS,
+) -> Streamed:
+    """The stream of a job of these kinds, for those who may read it. Raises RAISES."""
     strict = request.app[SETTINGS].strict_job_access
     if strict:
-        await readable(request, path.job_id, query.ticket)
+        await readable(request, path.job_id, query.ticket, kinds)
     if not is_job_id(path.job_id):
         raise JobNotFound
-    return Streamed(
-        partial(_stream, path.job_id, _version(header.last_event_id), UNCHECKED_SECONDS if strict else None)
-    )
+    seen = _version(header.last_event_id)
+    return Streamed(partial(_stream, path.job_id, seen, kinds, UNCHECKED_SECONDS if strict else None))
 
 
 async def _stream(
-    job_id: str, seen: tuple[int, int], seconds: float | None, request: web.Request
+    job_id: str, seen: tuple[int, int], kinds: Collection[Kind], seconds: float | None, request: web.Request
 ) -> web.StreamResponse:
     """Send frames until the last one, the client's end, or ours.
 
@@ -148,7 +155,7 @@ async def _stream(
     hub, keep_alive = request.app[HUB], request.app[KEEP_ALIVE]
     with hub.watch(job_id) as watcher:
         first = await watcher.next()
-        if (first is None and not hub.closed) or (first is not None and not first.kind.recorded):
+        if first.kind not in kinds if first else not hub.closed:
             raise JobNotFound
         stream = Stream(request, watcher.close)
         await stream.prepare(request)
