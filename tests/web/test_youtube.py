@@ -71,7 +71,7 @@ async def test_from_a_video_to_its_clips(
     assert (await hand_in(client, bearer, youtube_url=CANONICAL))[1]["job_id"] == job_id, "the same video"
 
     async def waits() -> bool:
-        return (await status_of(client, job_id))["progress"] == 70
+        return bool((await status_of(client, job_id))["progress"] == 70)
 
     await until(waits)
     [line] = await analysis.requests(job_id)
