@@ -98,12 +98,6 @@ class UrlKnown(BaseModel):
     exists: bool
 
 
-class Done(BaseModel):
-    """What was done, in words."""
-
-    message: str
-
-
 class Removed(BaseModel):
     """What was removed, in words."""
 

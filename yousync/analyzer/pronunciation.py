@@ -1,4 +1,4 @@
-"""How well the words of a script were said: what is measured of them, and who measures it."""
+"""How well the words of a script were said: what is told of them, and who tells it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from yousync.analyzer.aligning import align
-from yousync.analyzer.voice import HOP_S, RATE, listen
-from yousync.analyzer.words import Word, windows
+from yousync.analyzer.speech import judging, measures
+from yousync.analyzer.speech.features import HOP_S, RATE
+from yousync.analyzer.speech.hearing import Ear, Heard, Listening
+from yousync.analyzer.speech.judging import Coefficients, Judged
+from yousync.analyzer.speech.lexicon import Lexicon, Source
+from yousync.analyzer.speech.model import folder, load
+from yousync.analyzer.speech.viterbi import FOREIGN, runs_of
 
 ErrorType = Literal["None", "Omission", "Insertion", "Mispronunciation"]
-Source = Literal["dictionary", "espeak", "rules"]
 ENGINE = "yousync-speech"
+_QUIETEST = 10 ** (-65 / 20)  # nobody speaks where even the loudest moments are below -65 dB
+_LEAST_S = 0.15  # shorter than any word
+_INSERTED_S = 0.15  # shorter stretches of foreign speech are breath and hesitation
+_ROUNDS = 4  # of looking for words that were left out
+_POOR_PHONE = 0.8
+_CLEARLY = 1.0  # nats a frame by which another phone must fit better to be named
 
 
 class SpeechError(Exception):
@@ -89,30 +98,128 @@ class Pronunciation:
     calibration: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Some of the script's words, by their places, as they were heard."""
+
+    rows: tuple[int, ...]
+    heard: Heard
+    judged: Judged
+
+
 class Pronouncer:
-    """Scores recordings. Holds the models: make one a process, at its start."""
+    """Scores recordings. Holds the models, some 100 MB: make one a process, at its start."""
+
+    def __init__(self, coefficients: Coefficients | None = None) -> None:
+        model = load()
+        self._ear = Ear(model)
+        self._lexicon = Lexicon(folder() / "cmudict-en-us.dict")
+        self._coefficients = coefficients or judging.shipped(model)
+        self._vowel = np.array([phone in measures.VOWELS for phone in model.phones])
 
     def assess(self, samples: NDArray[np.float32], words: Sequence[str]) -> Pronunciation:
         """What was said of `words` in mono sound at 16 kHz, -1 to 1. The same input, the same output.
 
-        Raises NoSpeech and AlignmentFailed.
+        What is no word, such as a dash, is told as said. Raises NoSpeech and AlignmentFailed.
         """
-        if not words:
+        pronounced = [self._lexicon.pronounce(word) for word in words]
+        spoken = [at for at, each in enumerate(pronounced) if each.ways]
+        if not spoken:
             raise AlignmentFailed("The script has no words.")
-        voice = listen((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
-        if not (voice.voiced & voice.active).any():
+        if len(samples) < _LEAST_S * RATE or float(np.abs(samples).max()) < _QUIETEST:
             raise NoSpeech("No voice was found in the recording.")
-        expected = windows([Word(word, None, None) for word in words])
-        placed = align(voice.active, expected, None)
-        said = []
-        for word, window in zip(words, expected, strict=True):
-            start, end = placed.place(window)
-            inside = voice.active[max(0, round(start / HOP_S)) : max(0, round(end / HOP_S))]
-            score = float(inside.mean()) if len(inside) else 0.0
-            said.append(SpokenWord(word, start, end, score, "None" if score >= 0.5 else "Omission", (), "rules"))
-        share = float(np.mean([word.score for word in said]))
-        rate = len(words) / (len(samples) / RATE)
-        return Pronunciation(tuple(said), (), (), share, share, share, share, share, share, rate, rate, "uncalibrated")
+        ways = [pronounced[at].ways for at in spoken]
+        listening = self._ear.listen(samples, ways)
+        heard = None if listening is None else listening.align(ways)
+        if listening is None or heard is None:
+            raise AlignmentFailed("The recording is too short for the script.")
+        measured, judged = self._judge(heard)
+        omitted, final = self._without_omitted(listening, ways, _Reading(tuple(range(len(ways))), heard, judged))
+        told: list[SpokenWord] = []
+        for at, word in enumerate(words):
+            source = pronounced[at].source
+            row = spoken.index(at) if at in spoken else None
+            if row is None:
+                told.append(SpokenWord(word, None, None, 1.0, "None", (), source))
+            elif row in omitted:
+                told.append(SpokenWord(word, None, None, omitted[row], "Omission", (), source))
+            else:
+                told.append(self._word(word, final.rows.index(row), final, source))
+        return Pronunciation(
+            tuple(told),
+            tuple(
+                (first * HOP_S, after * HOP_S)
+                for first, after in runs_of(final.heard.lenient == FOREIGN)
+                if (after - first) * HOP_S >= _INSERTED_S
+            ),
+            measured.pauses,
+            judged.whole["accuracy"],
+            judged.whole["fluency"],
+            judged.whole["prosodic"],
+            judged.whole["total"],
+            1 - len(omitted) / len(spoken),
+            judged.match,
+            float(measured.speech_rate),
+            float(measured.articulation_rate),
+            self._coefficients.version,
+        )
+
+    def _without_omitted(
+        self, listening: Listening, ways: Sequence[Sequence[tuple[str, ...]]], reading: _Reading
+    ) -> tuple[dict[int, float], _Reading]:
+        """The scores of words that were left out, by their place, and a reading of the others.
+
+        A word that is not there takes its time from its neighbours, which then sound left out as well. So the surest
+        go first, and the rest is laid out and judged anew.
+        """
+        omitted: dict[int, float] = {}
+        for _ in range(_ROUNDS):
+            sure = reading.judged.omitted
+            padded = np.concatenate([[-1.0], sure, [-1.0]])
+            tops = (sure > self._coefficients.limits.omitted) & (sure >= padded[:-2]) & (sure >= padded[2:])
+            if not tops.any():
+                break
+            omitted |= {reading.rows[at]: float(reading.judged.words[at]) for at in np.flatnonzero(tops)}
+            rows = tuple(row for row in reading.rows if row not in omitted)
+            heard = listening.align([ways[row] for row in rows]) if rows else None
+            if heard is None:
+                break
+            reading = _Reading(rows, heard, self._judge(heard)[1])
+        return omitted, reading
+
+    def _judge(self, heard: Heard) -> tuple[measures.Measures, Judged]:
+        measured = measures.measure(heard, self._coefficients.lengths, self._vowel)
+        return measured, self._coefficients.judge(measured, heard.evidence.word)
+
+    def _word(self, word: str, row: int, reading: _Reading, source: Source) -> SpokenWord:
+        evidence, judged, limits = reading.heard.evidence, reading.judged, self._coefficients.limits
+        phones = []
+        names = self._ear.model.phones
+        for at in np.flatnonzero(evidence.word == row):
+            rivals = evidence.rivals[at]
+            rival = names[self._ear.spoken[int(np.argmax(rivals))]]
+            mine = names[evidence.phone[at]]
+            clear = rival != mine and float(evidence.fits[at, 3]) < -_CLEARLY and judged.phones[at] < _POOR_PHONE
+            phones.append(
+                Phone(
+                    mine,
+                    int(evidence.first[at]) * HOP_S,
+                    int(evidence.after[at]) * HOP_S,
+                    float(judged.phones[at]),
+                    rival if clear else None,
+                )
+            )
+        score = float(judged.words[row])
+        wrong = judged.said[row] < limits.said or score < limits.poor
+        return SpokenWord(
+            word,
+            phones[0].start_time,
+            phones[-1].end_time,
+            score,
+            "Mispronunciation" if wrong else "None",
+            tuple(phones),
+            source,
+        )
 
 
 def overall(pronunciation: Pronunciation, *, intonation: float | None, timing: float | None) -> float:

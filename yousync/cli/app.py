@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from yousync.cli.analyzer import analyzer
 from yousync.cli.db import db
 from yousync.cli.demo import demo
 from yousync.cli.jobs import jobs
 from yousync.cli.seed import seed
-from yousync.cli.serve import analyzer, web, worker
+from yousync.cli.serve import web, worker
 from yousync.cli.settings import settings
 from yousync.cli.token import token
 from yousync.cli.up import up
@@ -30,5 +31,5 @@ app.command()(seed)
 app.command()(token)
 app.command()(web)
 app.command()(worker)
-app.command()(analyzer)
+app.add_typer(analyzer, name="analyzer")
 app.command()(settings)

@@ -1,4 +1,4 @@
-"""`yousync web`, `worker` and `analyzer`: the processes of a deployment, as the Procfile names them."""
+"""`yousync web` and `worker`: the processes of a deployment, as the Procfile names them."""
 
 from __future__ import annotations
 
@@ -30,14 +30,6 @@ def worker(data: DataOption = None) -> None:
 
     with right_valkey():
         run(settings_for(data))
-
-
-def analyzer() -> None:
-    """Serve the reference analysis server until SIGTERM; ANALYZER_HOST, ANALYZER_PORT and the AWS variables say how."""
-    from yousync.analyzer.app import run
-    from yousync.analyzer.config import Config
-
-    run(Config.load())
 
 
 @contextmanager

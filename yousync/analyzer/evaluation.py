@@ -1,0 +1,146 @@
+"""Holds results against raters: `yousync analyzer calibrate` and `evaluate`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from yousync.analyzer.pronunciation import Pronouncer, SpeechError
+from yousync.analyzer.reference import Reference
+from yousync.analyzer.results import analyze
+from yousync.analyzer.speech import calibration, corpus, judging, report
+from yousync.analyzer.speech.corpus import Rated
+from yousync.analyzer.speech.features import RATE
+from yousync.analyzer.speech.hearing import Ear
+from yousync.analyzer.speech.lexicon import Lexicon
+from yousync.analyzer.speech.model import folder, load
+from yousync.analyzer.words import Line, Word
+from yousync.audio import read_sound
+
+_LONGEST_S = 60.0
+_SEED = 1
+COMPARED = {
+    "overall_score": "total",
+    "pronunciation_score": "total",
+    "accuracy_score": "accuracy",
+    "fluency_score": "fluency",
+    "prosody_score": "prosodic",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One row of the table: a score of ours, the raters' it stands beside, and how both agree with their mean."""
+
+    ours: str
+    theirs: str
+    correlation: float
+    rater: float | None
+    count: int
+
+
+def samples_of(path: Path) -> NDArray[np.float32]:
+    """The file as mono sound at 16 kHz. Raises what the decoder refuses it with."""
+    pcm = read_sound(path.read_bytes(), rate=RATE, max_seconds=_LONGEST_S).pcm
+    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
+
+
+def results(rated: Sequence[Rated], workers: int) -> Iterator[tuple[Rated, dict[str, Any]]]:
+    """Each utterance with its result, as the webhook carries it, in order."""
+    asked = [(each.path, each.words) for each in rated]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_prepare) as pool:
+        yield from zip(rated, pool.map(_result, asked, chunksize=4), strict=True)
+
+
+def compare(done: Sequence[tuple[Rated, dict[str, Any]]]) -> list[Compared]:
+    """The table; what could not be scored is left out and shows in the counts."""
+    scored = [(rated, result) for rated, result in done if "error" not in result]
+    rows = [
+        Compared(
+            ours,
+            theirs,
+            report.correlation([r[ours] for _, r in scored], [rated.scores[theirs] for rated, _ in scored]),
+            report.one_against_others([rated for rated, _ in scored], theirs),
+            len(scored),
+        )
+        for ours, theirs in COMPARED.items()
+    ]
+    ours = [word["word_score"] for _, result in scored for word in result["word_analysis"]]
+    theirs = [score for rated, _ in scored for score in rated.word_scores]
+    return [*rows, Compared("word_score", "word accuracy", report.correlation(ours, theirs), None, len(ours))]
+
+
+def calibrate(data: Path, out: Path, tell: Callable[[str], None]) -> dict[str, float]:
+    """Fits to `data`, writes the coefficients to `out`, and returns how a fit does on speakers it has not heard."""
+    model = load()
+    ear, lexicon = Ear(model), Lexicon(folder() / "cmudict-en-us.dict")
+    rated = list(corpus.read(data))
+    taken = []
+    for sample in calibration.listen(ear, lexicon, rated, lambda each: samples_of(each.path), seed=_SEED):
+        taken.append(sample)
+        if len(taken) % 50 == 0:
+            tell(f"heard {len(taken)} of {len(rated)}")
+    return conclude(data, calibration.Lesson.of(model, taken), out)
+
+
+def conclude(data: Path, lesson: calibration.Lesson, out: Path) -> dict[str, float]:
+    """The fits of `calibrate`, once everything is measured."""
+    guesses = calibration.guess(lesson, seed=_SEED)
+    limits = calibration.limits(lesson, guesses)
+    found = {name: round(value, 4) for name, value in report.figures(lesson, guesses, limits).items()}
+    everything = np.ones(len(lesson.samples), np.bool_)
+    fitted = calibration.fit_lesson(lesson, everything, seed=_SEED)
+    now = datetime.now(UTC)
+    about = {
+        "data": "speechocean762 (CC BY 4.0): rated English of Mandarin speakers",
+        "utterances": len(lesson.samples),
+        "speakers": len({sample.rated.speaker for sample in lesson.samples}),
+        "labels_sha256": fingerprint(data),
+        "figures": found,
+        "figures_are": f"{calibration.FOLDS}-fold cross-validation, no speaker on both sides",
+    }
+    coefficients = calibration.finish(fitted, lesson.lengths, limits, now.strftime("%Y-%m-%d"), about)
+    out.write_bytes(orjson.dumps(coefficients.as_json(lesson.model)) + b"\n")
+    return found
+
+
+def fingerprint(data: Path) -> str:
+    """Tells one set of labels from another."""
+    return hashlib.sha256((data / "labels.jsonl").read_bytes()).hexdigest()
+
+
+def is_what_was_fitted(data: Path) -> bool:
+    """Whether the shipped coefficients have heard this data."""
+    about: dict[str, Any] = json.loads(judging.SHIPPED.read_bytes())["about"]
+    return about.get("labels_sha256") == fingerprint(data)
+
+
+def score(pronouncer: Pronouncer, path: Path, words: Sequence[str], reference: Path | None = None) -> dict[str, Any]:
+    """The result of one recording, held against the actor's where there is one; or `error` with its code."""
+    try:
+        actor = None if reference is None else Reference.of_sound(pronouncer, samples_of(reference), words)
+        return analyze(pronouncer, samples_of(path), Line(tuple(Word(word, None, None) for word in words)), actor)
+    except SpeechError as error:
+        return {"error": {"code": error.code, "message": error.message}}
+
+
+_pronouncer: list[Pronouncer] = []  # of this process of the pool
+
+
+def _prepare() -> None:
+    _pronouncer.append(Pronouncer())
+
+
+def _result(asked: tuple[Path, tuple[str, ...]]) -> dict[str, Any]:
+    return score(_pronouncer[0], *asked)

@@ -1,0 +1,338 @@
+"""Fits the coefficients to rated speech, and says by speakers that a fit has not heard how well they do."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yousync.analyzer.speech.corpus import SCORES, Rated, paired
+from yousync.analyzer.speech.fitting import Shape, fit
+from yousync.analyzer.speech.hearing import Ear, Heard
+from yousync.analyzer.speech.judging import JUDGED_NAMES, Coefficients, Limits, with_words
+from yousync.analyzer.speech.lexicon import Lexicon
+from yousync.analyzer.speech.measures import (
+    PHONE_NAMES,
+    VOWELS,
+    WORD_NAMES,
+    Lengths,
+    Measures,
+    measure,
+)
+from yousync.analyzer.speech.model import Model
+from yousync.analyzer.speech.regression import Doubles, Regression
+
+Kind = Literal["true", "swap", "omit", "insert", "wrong"]
+Bools = NDArray[np.bool_]
+FOLDS = 5
+_PARTS = 3  # of what a fit is taught, so that words are guessed for whole recordings
+_PHONE = Shape(ridge=20, trees=120, depth=3, rate=0.08)
+_WORD = Shape(ridge=20, trees=120, depth=3, rate=0.08)
+_VERDICT = Shape(ridge=20, trees=120, depth=3, rate=0.08)
+_WHOLE = Shape(ridge=40, trees=120, depth=2, rate=0.06)
+_WELL_SAID = 0.8  # words at least this good teach how long phones take
+_SHRINK = 20.0
+_SOUND = 0.5  # words that raters gave less are hardly the word that was meant, and no false alarm
+_UNSOUND_WEIGHT = 0.3
+_MATCHED = 0.97  # share of right takes that are not doubted at all
+_SPARED = 0.975, 0.95  # shares of spoken words that are not called omitted, not called something else
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A recording heard as a text: its own, or one that is wrong at word `at` on purpose.
+
+    `swap` has another word there, `omit` one more that was not said, `insert` lacks one that was said; `wrong` is
+    another text altogether.
+    """
+
+    kind: Kind
+    at: int | None
+    words: tuple[str, ...]
+    heard: Heard
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A rated recording and the takes of it; the first is the true one."""
+
+    rated: Rated
+    takes: tuple[Take, ...]
+
+
+def listen(
+    ear: Ear, lexicon: Lexicon, rated: Sequence[Rated], load: Callable[[Rated], Any], *, seed: int
+) -> Iterator[Sample]:
+    """Hears every recording as its own text and as wrong ones. Some 0.3 s of one core a second of sound."""
+    chance = random.Random(seed)  # noqa: S311 -- a draw that can be repeated, not a secret
+    vocabulary = sorted({word.lower() for each in rated for word in each.words})
+    for each in rated:
+        listening = ear.listen(load(each), [lexicon.pronounce(word).ways for word in each.words])
+        texts = list(_texts(each, rated, vocabulary, chance))
+        if listening is None:
+            continue
+        heard = [
+            (kind, at, words, listening.align([lexicon.pronounce(word).ways for word in words]))
+            for kind, at, words in texts
+        ]
+        takes = tuple(Take(kind, at, words, done) for kind, at, words, done in heard if done is not None)
+        if takes and takes[0].kind == "true":
+            yield Sample(each, takes)
+
+
+def _texts(
+    each: Rated, rated: Sequence[Rated], vocabulary: Sequence[str], chance: random.Random
+) -> Iterator[tuple[Kind, int | None, tuple[str, ...]]]:
+    words = each.words
+    others = [word for word in vocabulary if word not in {own.lower() for own in words}]
+    yield "true", None, words
+    at = chance.randrange(len(words))
+    yield "swap", at, (*words[:at], chance.choice(others), *words[at + 1 :])
+    at = chance.randrange(len(words) + 1)
+    yield "omit", at, (*words[:at], chance.choice(others), *words[at:])
+    if len(words) > 1:
+        at = chance.randrange(len(words))
+        yield "insert", at, (*words[:at], *words[at + 1 :])
+    yield "wrong", None, chance.choice([other.words for other in rated if other.words != words])
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows that a fit learns from."""
+
+    inputs: Doubles
+    target: Doubles
+    weights: Doubles
+
+
+@dataclass(slots=True)
+class Lesson:
+    """Everything measured of all takes, ready to be fitted again and again."""
+
+    model: Model
+    samples: Sequence[Sample]
+    lengths: Lengths
+    measures: list[list[Measures]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, model: Model, samples: Sequence[Sample]) -> Lesson:
+        """Measures all takes."""
+        vowel = np.array([phone in VOWELS for phone in model.phones])
+        lesson = cls(model, samples, usual_lengths(model, samples))
+        lesson.measures = [[measure(take.heard, lesson.lengths, vowel) for take in each.takes] for each in samples]
+        return lesson
+
+
+def usual_lengths(model: Model, samples: Iterable[Sample]) -> Lengths:
+    """From words that raters liked; phones seen rarely lean to the mean of all."""
+    logs: list[list[float]] = [[] for _ in model.phones]
+    for sample in samples:
+        evidence = sample.takes[0].heard.evidence
+        for phone, word, frames in zip(evidence.phone, evidence.word, evidence.frames, strict=True):
+            if sample.rated.word_scores[word] >= _WELL_SAID:
+                logs[phone].append(float(np.log(frames)))
+    everything = np.concatenate([np.array(each) for each in logs])
+    mean, deviation = np.full(len(logs), everything.mean()), np.full(len(logs), everything.std())
+    for phone, each in enumerate(logs):
+        share = len(each) / (len(each) + _SHRINK)
+        if each:
+            mean[phone] = share * np.mean(each) + (1 - share) * everything.mean()
+            deviation[phone] = share * np.std(each) + (1 - share) * everything.std()
+    return Lengths(mean, deviation)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The regressions of one fit, before limits are set."""
+
+    phone: Regression
+    word: Regression
+    said: Regression
+    omitted: Regression
+    match: Regression
+    whole: dict[str, Regression]
+
+
+@dataclass(frozen=True, slots=True)
+class Guesses:
+    """For each sample and take, what regressions that had not heard the speaker say; and what is true."""
+
+    phones: list[Doubles]  # of true takes
+    words: list[list[Doubles]]
+    said: list[list[Doubles]]
+    omitted: list[list[Doubles]]
+    match: list[list[float]]
+    whole: list[list[dict[str, float]]]
+
+
+def folds(samples: Sequence[Sample], count: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each sample; all of a speaker's are in the same one."""
+    speakers = sorted({sample.rated.speaker for sample in samples})
+    order = np.random.default_rng(seed).permutation(len(speakers))
+    place = {speaker: int(at) % count for speaker, at in zip(speakers, order, strict=True)}
+    return np.array([place[sample.rated.speaker] for sample in samples])
+
+
+def fit_lesson(lesson: Lesson, taught: Bools, *, seed: int) -> Fitted:
+    """Fits to the samples that `taught` marks.
+
+    The regressions of whole recordings see words as regressions see them that have not heard the speaker, as they
+    will at run time: so those of words are fitted once more in parts.
+    """
+    phone = _fit(_phone_rows(lesson, taught), PHONE_NAMES, _PHONE, seed)
+    word = _fit(_word_rows(lesson, taught), WORD_NAMES, _WORD, seed)
+    said = _fit(_verdict_rows(lesson, taught, "said"), WORD_NAMES, _VERDICT, seed)
+    omitted = _fit(_verdict_rows(lesson, taught, "omitted"), WORD_NAMES, _VERDICT, seed)
+    part = np.where(taught, folds(lesson.samples, _PARTS, seed + 1), -1)
+    rows: list[list[Doubles]] = [[] for _ in lesson.samples]
+    for number in range(_PARTS):
+        without = taught & (part != number)
+        one = _fit(_word_rows(lesson, without), WORD_NAMES, _WORD, seed)
+        other = _fit(_verdict_rows(lesson, without, "said"), WORD_NAMES, _VERDICT, seed)
+        for at in np.flatnonzero(part == number).tolist():
+            rows[at] = [
+                with_words(each.whole, _unit(one(each.words)), _unit(other(each.words))) for each in lesson.measures[at]
+            ]
+    kept = np.flatnonzero(taught).tolist()
+    inputs = np.array([rows[at][0] for at in kept])
+    whole = {
+        name: fit(
+            inputs, np.array([lesson.samples[at].rated.scores[name] for at in kept]), JUDGED_NAMES, _WHOLE, seed=seed
+        )
+        for name in SCORES
+    }
+    pairs = [
+        (row, float(take.kind == "true"))
+        for at in kept
+        for row, take in zip(rows[at], lesson.samples[at].takes, strict=True)
+        if take.kind in {"true", "wrong"}
+    ]
+    match = fit(
+        np.array([row for row, _ in pairs]), np.array([right for _, right in pairs]), JUDGED_NAMES, _WHOLE, seed=seed
+    )
+    return Fitted(phone, word, said, omitted, match, whole)
+
+
+def guess(lesson: Lesson, *, seed: int) -> Guesses:
+    """Cross-validation: every speaker is judged by a fit to the others."""
+    part = folds(lesson.samples, FOLDS, seed)
+    out = Guesses(*([[] for _ in lesson.samples] for _ in range(6)))  # type: ignore[arg-type]
+    for number in range(FOLDS):
+        fitted = fit_lesson(lesson, part != number, seed=seed)
+        for at in np.flatnonzero(part == number).tolist():
+            measured = lesson.measures[at]
+            out.phones[at] = _unit(fitted.phone(measured[0].phones))
+            out.words[at] = [_unit(fitted.word(each.words)) for each in measured]
+            out.said[at] = [_unit(fitted.said(each.words)) for each in measured]
+            out.omitted[at] = [_unit(fitted.omitted(each.words)) for each in measured]
+            rows = [
+                with_words(each.whole, words, said)[None]
+                for each, words, said in zip(measured, out.words[at], out.said[at], strict=True)
+            ]
+            out.match[at] = [float(_unit(fitted.match(row))[0]) for row in rows]
+            out.whole[at] = [{name: float(_unit(fitted.whole[name](row))[0]) for name in SCORES} for row in rows]
+    return out
+
+
+def limits(lesson: Lesson, guesses: Guesses) -> Limits:
+    """From guesses, so that spoken words by new speakers are accused as rarely as asked."""
+    omitted = np.concatenate([each[0] for each in guesses.omitted])
+    said = np.concatenate([each[0] for each in guesses.said])
+    spared_omitted, spared = _SPARED
+    words = np.concatenate([each[0] for each in guesses.words])
+    rated = np.concatenate([np.array(sample.rated.word_scores) for sample in lesson.samples])
+    return Limits(
+        said=float(np.quantile(said[rated >= _SOUND], 1 - spared)),
+        omitted=float(np.quantile(omitted, spared_omitted)),
+        poor=_poor(words, rated),
+        match=float(np.quantile([each[0] for each in guesses.match], 1 - _MATCHED)),
+    )
+
+
+def finish(fitted: Fitted, lengths: Lengths, limits: Limits, version: str, about: dict[str, Any]) -> Coefficients:
+    """The coefficients as they are shipped."""
+    return Coefficients(
+        version,
+        about,
+        lengths,
+        limits,
+        fitted.phone,
+        fitted.word,
+        fitted.said,
+        fitted.omitted,
+        fitted.match,
+        fitted.whole,
+    )
+
+
+def _poor(guessed: Doubles, rated: Doubles) -> float:
+    """Where calling words mispronounced agrees best (F1) with raters who gave at most four of ten."""
+    bad = rated <= 0.45
+    best, chosen = -1.0, 0.5
+    for limit in np.quantile(guessed, np.linspace(0.01, 0.4, 60)):
+        called = guessed < limit
+        score = 2 * (called & bad).sum() / max(called.sum() + bad.sum(), 1)
+        if score > best:
+            best, chosen = float(score), float(limit)
+    return chosen
+
+
+def _fit(table: Table, names: Sequence[str], shape: Shape, seed: int) -> Regression:
+    return fit(table.inputs, table.target, names, shape, seed=seed, weights=table.weights)
+
+
+def _table(rows: list[tuple[Doubles, float, float]]) -> Table:
+    return Table(*(np.array(column, np.float64) for column in zip(*rows, strict=True)))
+
+
+def _phone_rows(lesson: Lesson, taught: Bools) -> Table:
+    rows: list[tuple[Doubles, float, float]] = []
+    names = lesson.model.phones
+    for at in np.flatnonzero(taught).tolist():
+        sample, evidence = lesson.samples[at], lesson.samples[at].takes[0].heard.evidence
+        for word in range(len(sample.rated.words)):
+            here = np.flatnonzero(evidence.word == word)
+            ratings = paired([names[phone] for phone in evidence.phone[here]], sample.rated.phones[word])
+            rows += [
+                (lesson.measures[at][0].phones[row], float(rating), 1.0)
+                for row, rating in zip(here, ratings, strict=True)
+                if not np.isnan(rating)
+            ]
+    return _table(rows)
+
+
+def _word_rows(lesson: Lesson, taught: Bools) -> Table:
+    return _table(
+        [
+            (row, score, 1.0)
+            for at in np.flatnonzero(taught).tolist()
+            for row, score in zip(lesson.measures[at][0].words, lesson.samples[at].rated.word_scores, strict=True)
+        ]
+    )
+
+
+def _verdict_rows(lesson: Lesson, taught: Bools, verdict: Literal["said", "omitted"]) -> Table:
+    """Spoken words against those that were not: exchanged and added ones, and some of another text."""
+    rows: list[tuple[Doubles, float, float]] = []
+    for at in np.flatnonzero(taught).tolist():
+        for take, measured in zip(lesson.samples[at].takes, lesson.measures[at], strict=True):
+            words = measured.words
+            if take.kind == "true":
+                rows += [
+                    (row, float(verdict == "said"), 1.0 if score >= _SOUND else _UNSOUND_WEIGHT)
+                    for row, score in zip(words, lesson.samples[at].rated.word_scores, strict=True)
+                ]
+            elif take.kind in {"swap", "omit"} and take.at is not None:
+                wrong = float(take.kind == "omit") if verdict == "omitted" else 0.0
+                rows.append((words[take.at], wrong, 0.5 if verdict == "omitted" and take.kind == "swap" else 1.0))
+            elif take.kind == "wrong" and verdict == "said":
+                rows += [(words[at], 0.0, 1.0) for at in {0, len(words) // 2}]
+    return _table(rows)
+
+
+def _unit(values: Doubles) -> Doubles:
+    return np.clip(values, 0.0, 1.0)
