@@ -17,6 +17,7 @@ from jobs.pipeline import Move
 from jobs.script import Fenced
 from jobs.stages.clean import clean
 from jobs.stages.persist import persist
+from jobs.stages.preprocess import preprocess
 from jobs.stages.submit import submit
 from jobs.stages.upload import upload
 from jobs.store import Due, dispatched
@@ -58,6 +59,9 @@ def work_of(deps: Deps, state: State) -> Work:
             return Work(run=upload, timeout=settings.upload_timeout_seconds, tries=settings.upload_tries)
         case State.SUBMITTING:
             return Work(run=submit, timeout=settings.submit_timeout_seconds + 15, tries=settings.submit_tries)
+        case State.ORDERING:
+            timeout = settings.preprocess_timeout_seconds + 15
+            return Work(run=preprocess, timeout=timeout, tries=settings.preprocess_tries)
         case State.CLEANING:
             return Work(run=clean, timeout=settings.upload_timeout_seconds, tries=settings.upload_tries)
         case State.PERSISTING:

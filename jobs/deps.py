@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from jobs.store import Store
 from models.db import connected
 from yousync.analysis import AnalysisClient, open_analysis
+from yousync.preprocessing import PreprocessClient, open_preprocessing
 from yousync.settings import Settings
 from yousync.storage import Storage, open_storage
 from yousync.valkey import connect
@@ -26,6 +27,7 @@ class Deps:
     store: Store
     storage: Storage
     analysis: AnalysisClient
+    preprocessing: PreprocessClient
 
 
 @asynccontextmanager
@@ -44,4 +46,5 @@ async def open_deps(settings: Settings, *, application: str) -> AsyncIterator[De
             store=Store(valkey, staging or valkey, settings),
             storage=await stack.enter_async_context(open_storage(settings)),
             analysis=await stack.enter_async_context(open_analysis(settings)),
+            preprocessing=await stack.enter_async_context(open_preprocessing(settings)),
         )

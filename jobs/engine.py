@@ -245,6 +245,7 @@ def view_of(job: Job) -> View:
     return View(
         job_id=job.id,
         kind=job.kind,
+        user_id=job.user_id,
         token_id=job.token_id,
         status=Status.QUEUED if job.state is State.WAITING and job.queued else public_status(job.state),
         progress=0 if job.state.final and job.state is not State.COMPLETED else job.progress,

@@ -56,10 +56,7 @@ async def retain(deps: Deps, identity: Identity) -> int:
         State.CANCELLED: settings.retain_cancelled_days,
     }
     ended = await expired(now=now, days=days, anonymous_hours=settings.anonymous_result_hours, limit=_BATCH)
-    removed = 0
-    for job_id in ended:
-        with suppress(JobNotFound):  # somebody else was quicker
-            removed += await ops.expire(job_id, by=_BY)
+    removed = await _expire(ops, ended)
     for row in await uncleaned(before=now - _CLEANING_GRACE, limit=_BATCH):
         await deps.store.erase(job_of_row(row, identity), code="deleted", actor=_BY.who)
         removed += 1
@@ -71,6 +68,20 @@ async def retain(deps: Deps, identity: Identity) -> int:
         removed += await drop_histories(before=before, limit=_BATCH)
     if removed:
         log.info("retention", removed=removed)
+    return removed
+
+
+async def retain_anonymous(deps: Deps, ops: Ops) -> int:
+    """The part of a round that is about results of nobody in particular; how many were removed."""
+    hours = deps.settings.anonymous_result_hours
+    return await _expire(ops, await expired(now=await database_now(), days={}, anonymous_hours=hours, limit=_BATCH))
+
+
+async def _expire(ops: Ops, job_ids: list[str]) -> int:
+    removed = 0
+    for job_id in job_ids:
+        with suppress(JobNotFound):  # somebody else was quicker
+            removed += await ops.expire(job_id, by=_BY)
     return removed
 
 

@@ -1,7 +1,8 @@
 """Finding actors by what people type: any part of a name or alias, in any script, with spaces or without.
 
-`search_form` is the database's own function, and the indexes are on it: names and questions are compared without
-spaces and in lower case.
+Names and questions are compared without spaces and in lower case. `search_form` and `search_letters` are the database's
+own functions, and indexes are on both: a trigram index says nothing of a part of two letters, which is half of a
+Korean name, unless each letter stands there three times. Such texts contain each other when the names do.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from models.db import connection
 
 Row = dict[str, Any]
 
-_LIKE: Final = r"'%' || regexp_replace(search_form($1), '([\\%_])', '\\\1', 'g') || '%'"
-_CONTAINING: Final = f"search_form(name) LIKE {_LIKE}"
+_PATTERN: Final = r"'%' || regexp_replace(search_letters($1), '([\\%_])', '\\\1', 'g') || '%'"
+_CONTAINING: Final = f"search_letters(name) LIKE {_PATTERN}"
 _RANK: Final = (
     "ARRAY[CASE WHEN search_form(name) = search_form($1) THEN 0"
     " WHEN starts_with(search_form(name), search_form($1)) THEN 1 ELSE 2 END, length(name)]"

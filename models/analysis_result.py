@@ -274,8 +274,8 @@ class End:
 
 
 _ENDS = """
-SELECT job_id, kind, token_id, state, status, progress, result, message, created_at, run, version FROM analysis_results
-WHERE job_id = ANY($1) AND deleted_at IS NULL
+SELECT job_id, kind, user_id, token_id, state, status, progress, result, message, created_at, run, version
+FROM analysis_results WHERE job_id = ANY($1) AND deleted_at IS NULL
 """
 
 
@@ -300,6 +300,7 @@ def _view(row: dict[str, Any]) -> View:
     return View(
         job_id=row["job_id"],
         kind=Kind(row["kind"]),
+        user_id=row["user_id"],
         token_id=row["token_id"],
         status=Status(row["status"]),
         progress=row["progress"],

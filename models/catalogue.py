@@ -48,7 +48,7 @@ async def load_catalogue(catalogue: Catalogue) -> Loaded:
     start time.
     """
     async with in_transaction() as connection:
-        await connection.execute_query_dict("SELECT pg_advisory_xact_lock($1)", [_LOCK])
+        await take_turn(connection)
         actors = await _actors(connection, catalogue)
         aliases = await _aliases(connection, catalogue)
         urls = await _urls(connection, catalogue)
@@ -67,6 +67,19 @@ async def script_id_of(token_name: str, place: int) -> int | None:
             [token_name, place],
         )
     return int(rows[0]["id"]) if rows else None
+
+
+async def take_turn(connection: BaseDBAsyncClient) -> None:
+    """Wait until nobody else changes tokens: until the end of this transaction nobody else will."""
+    await connection.execute_query_dict("SELECT pg_advisory_xact_lock($1)", [_LOCK])
+
+
+async def reserve_tokens(connection: BaseDBAsyncClient) -> None:
+    """See to it that no token is given a reserved id, whatever has been done to the sequence."""
+    await connection.execute_query_dict(
+        "SELECT setval(pg_get_serial_sequence('tokens', 'id'), $1) FROM tokens_id_seq WHERE last_value < $1",
+        [_LAST_RESERVED_TOKEN],
+    )
 
 
 async def _actors(connection: BaseDBAsyncClient, catalogue: Catalogue) -> int:
@@ -107,10 +120,7 @@ async def _tokens(connection: BaseDBAsyncClient, catalogue: Catalogue) -> int:
     wanted = f"jsonb_to_recordset($1::jsonb) AS x ({_TOKEN}, {_DETAILS}, place int)"
     given = ", ".join(f"x.{name}" for name in _DETAIL_NAMES.split(", "))
     had = ", ".join(f"t.{name}" for name in _DETAIL_NAMES.split(", "))
-    await connection.execute_query_dict(
-        "SELECT setval(pg_get_serial_sequence('tokens', 'id'), $1) FROM tokens_id_seq WHERE last_value < $1",
-        [_LAST_RESERVED_TOKEN],
-    )
+    await reserve_tokens(connection)
     changed = await connection.execute_query_dict(
         f"UPDATE tokens t SET ({_DETAIL_NAMES}) = ROW ({given}) FROM {wanted}"  # names are ours
         f" WHERE {_SAME_TOKEN} AND ({had}) IS DISTINCT FROM ({given}) RETURNING t.id",

@@ -60,6 +60,7 @@ class TokenActor(Model):
     actor: fields.ForeignKeyRelation[Actor] = fields.ForeignKeyField(
         "models.Actor", related_name="token_actors", on_delete=fields.CASCADE, db_index=True
     )
+    actor_id: int
 
     class Meta:
         table = "token_actors"

@@ -18,6 +18,7 @@ from web.routes import (
     admin_stages,
     auth,
     bookmarks,
+    curation,
     jobs,
     mypage,
     scores,
@@ -28,6 +29,7 @@ from web.routes import (
     urls,
     video_requests,
     webhooks,
+    youtube,
 )
 from web.routes.metrics import install_metrics
 from web.wiring import HUB, SETTINGS, resources
@@ -40,12 +42,14 @@ CONTRACTS: tuple[Contract, ...] = (
     service.routes,
     auth.routes,
     tokens.routes,
+    curation.routes,
     scripts.routes,
     actors.routes,
     urls.routes,
     uploads.routes,
     jobs.routes,
     webhooks.routes,
+    youtube.routes,
     mypage.routes,
     bookmarks.routes,
     scores.routes,

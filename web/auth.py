@@ -29,7 +29,7 @@ async def authenticate(request: web.Request) -> User | None:
     if "Authorization" not in request.headers:
         return None
     caller = verify(request.app[SETTINGS], bearer_token(request))
-    user = await _user_of(caller)
+    user = await user_of(caller)
     request[CALLER] = caller
     return user
 
@@ -58,7 +58,7 @@ async def refresh(settings: Settings, token: str) -> str:
     ends. Raises TokenExpired, TokenReused, TokenInvalid.
     """
     caller = verify(settings, token, grace=timedelta(days=settings.refresh_days))
-    user = await _user_of(caller)
+    user = await user_of(caller)
     if not caller.expired:
         if not await renew_session(caller.session_id):
             raise TokenInvalid
@@ -79,7 +79,8 @@ async def refresh(settings: Settings, token: str) -> str:
     )
 
 
-async def _user_of(caller: Caller) -> User:
+async def user_of(caller: Caller) -> User:
+    """The active user whose session a genuine token is of. Raises TokenInvalid when there is none any more."""
     user = await signed_in(caller.user_id, caller.session_id)
     if user is None:
         raise TokenInvalid

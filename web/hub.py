@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -15,7 +16,7 @@ from jobs.changes import Changes
 from jobs.engine import Engine
 from web.replies import encode
 from yousync.errors import DependencyDown
-from yousync.job import Kind, View
+from yousync.job import Kind, View, clips_of
 from yousync.metrics import EVENT_LAG, STREAMS_OPEN
 from yousync.tasks import cancel
 from yousync.valkey import VALKEY_DOWN
@@ -45,13 +46,15 @@ class Frame:
 
 def frame_of(view: View) -> Frame:
     """The message that tells what `view` says."""
-    data = {
+    data: dict[str, Any] = {
         "job_id": view.job_id,
         "status": view.status,
         "progress": view.progress,
         "message": view.message,
         "result": view.result,
     }
+    if view.kind is Kind.YOUTUBE:
+        data |= dict(zip(("token_id", "token_ids"), clips_of(view), strict=True))
     return Frame(view.kind, view.version, encode(data).decode(), final=view.final, moved_ms=view.moved_ms)
 
 

@@ -98,6 +98,12 @@ class UrlKnown(BaseModel):
     exists: bool
 
 
+class Done(BaseModel):
+    """What was done, in words."""
+
+    message: str
+
+
 class Removed(BaseModel):
     """What was removed, in words."""
 

@@ -15,7 +15,8 @@
     │                         IdempotencyKeyReused
     ├── TooManyJobs 429
     ├── RateLimited 429
-    └── Unavailable 503       StagingFull · UploadsBusy · DependencyDown · SignInNotConfigured
+    └── Unavailable 503       StagingFull · UploadsBusy · DependencyDown · SignInNotConfigured ·
+                              PreprocessingNotConfigured
 
 The web layer renders them as problem+json (RFC 9457) and the OpenAPI document lists them from the same
 classes, so what is documented and what is answered cannot drift apart.
@@ -439,6 +440,14 @@ class DependencyDown(Unavailable):
 
     code = "dependency_down"
     title = "A service behind this one is unavailable"
+
+
+class PreprocessingNotConfigured(Unavailable):
+    """PREPROCESS_SERVER_URL or YOUTUBE_WEBHOOK_URL is not set, so nobody makes clips of videos here."""
+
+    code = "preprocessing_not_configured"
+    title = "Preprocessing of videos is not configured"
+    title_ko = "영상 처리 서버가 설정되지 않았습니다"
 
 
 class SignInNotConfigured(Unavailable):

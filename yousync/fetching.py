@@ -25,7 +25,7 @@ from yousync.origin import canonical_origin
 MAX_BYTES: Final = 2**20
 SECONDS: Final = 3.0
 
-_TUNNELS: Final = tuple(
+_REFUSED: Final = tuple(
     ipaddress.ip_network(network)
     for network in (
         "::ffff:0:0/96",  # IPv4 in IPv6 notation
@@ -34,9 +34,10 @@ _TUNNELS: Final = tuple(
         "64:ff9b:1::/48",
         "2002::/16",  # 6to4
         "2001::/32",  # Teredo
+        "192.0.0.0/24",  # protocols' own; versions of Python differ on which of these are global
     )
 )
-"""IPv6 addresses that may mean an IPv4 address within."""
+"""IPv6 addresses that may mean an IPv4 address within, and what `is_global` is not sure of."""
 _METADATA: Final = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "169.254.169.254", "fd00:ec2::254")))
 """Clouds' own services; Azure's has a public address."""
 
@@ -55,7 +56,7 @@ def is_public(address: str) -> bool:
         return False
     if found in _METADATA or not found.is_global or found.is_multicast:
         return False
-    return not any(found in network for network in _TUNNELS if network.version == found.version)
+    return not any(found in network for network in _REFUSED if network.version == found.version)
 
 
 class Vetting(AbstractResolver):

@@ -181,6 +181,7 @@ class View:
 
     job_id: str
     kind: Kind
+    user_id: int | None  # whose it is; never shown
     token_id: int | None
     status: Status
     progress: int  # 0-100
@@ -275,6 +276,12 @@ def progress_of(kind: Kind, state: State) -> int:
 def message_of(kind: Kind, state: State) -> str:
     """What a learner is told of a job of this kind in this state."""
     return MESSAGES_OF.get(kind, {}).get(state, MESSAGES[state])
+
+
+def clips_of(view: View) -> tuple[int | None, list[int] | None]:
+    """The first clip that was made of a video, and all of them; nothing until its job is completed."""
+    token_ids = view.result["token_ids"] if view.result else None
+    return (token_ids[0] if token_ids else None), token_ids
 
 
 def public_status(state: State) -> Status:

@@ -106,6 +106,12 @@ ANALYSIS_SECONDS = Histogram(
     ["operation", "outcome"],
     buckets=_REQUESTS,
 )
+PREPROCESS_SECONDS = Histogram(
+    "yousync_preprocess_request_duration_seconds",
+    "Requests to the preprocess server; outcome: ok, the code of the failure, error (unforeseen) or cancelled.",
+    ["operation", "outcome"],
+    buckets=(*_REQUESTS, 300),
+)
 QUERY_SECONDS = Histogram(
     "yousync_database_query_duration_seconds",
     "Statements on Postgres; outcome: ok or error.",
@@ -135,7 +141,8 @@ class Attempt(StrEnum):
 CODES: Final = frozenset(
     {
         *("", *LEARNER_MESSAGES),
-        *("analysis_down", "analysis_unclear", "database_down", "storage_down", "storage_refused"),
+        *("analysis_down", "analysis_unclear", "preprocess_down", "preprocess_unclear"),
+        *("database_down", "storage_down", "storage_refused"),
         *("internal_error", "result_lost", "stage_timeout", "worker_lost"),
     }
 )

@@ -12,6 +12,13 @@ _EMBEDDING: Final = frozenset({"youtube-nocookie.com", "www.youtube-nocookie.com
 _FOLDERS: Final = frozenset({"shorts", "embed", "live", "v", "e"})
 
 
+PATTERN: Final = (
+    r"^(https?://)?((www|m|music)\.)?(youtube\.com/(watch\?v=|shorts/|embed/|live/)|youtu\.be/)"
+    r"[A-Za-z0-9_-]{11}([?&#/][^\x00-\x20]*)?$"
+)
+"""What documents say of such an address; `canonical_video` takes some more."""
+
+
 def canonical_video(text: str) -> str | None:
     """`https://www.youtube.com/watch?v=<11 characters>` of any address of a video; None for anything else.
 

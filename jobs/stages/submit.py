@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs.deps import Deps
 from jobs.outcomes import Delivered, Done, Spent, Waiting
-from jobs.pipeline import Move
+from jobs.stages.asking import ask_once_more, not_asked, until_deadline
 from models.script import sentence_of, sentences_of
 from models.token import Token
 from yousync import metrics
@@ -32,12 +32,12 @@ async def submit(deps: Deps, job: Job) -> Done | Waiting | Delivered | Spent:
             metrics.RESULTS.labels("status", await deps.store.deliver(job.id, body)).inc()
             return Delivered()
         if progress is Progress.RUNNING and open_request:
-            return _until_deadline(deps, job, answered=True)
+            return until_deadline(job, settings.analysis_wait_seconds, answered=True)
         if progress is Progress.RUNNING and may_ask:
-            await _ask_once_more(deps, job, cause="still running past its deadline")
+            await ask_once_more(deps, job, cause="still running past its deadline")
             return Waiting(settings.analysis_wait_seconds, answered=True)
     elif open_request and not settings.analysis_idempotent:
-        return _until_deadline(deps, job, answered=False)
+        return until_deadline(job, settings.analysis_wait_seconds, answered=False)
     if not open_request and not may_ask:
         return Spent("analysis_timeout", f"asked {job.asks} times without a result")
     return await _ask(deps, job)
@@ -45,12 +45,11 @@ async def submit(deps: Deps, job: Job) -> Done | Waiting | Delivered | Spent:
 
 async def _ask(deps: Deps, job: Job) -> Waiting | Delivered:
     question = await _question(deps.storage, job)
-    asked = await _ask_once_more(deps, job)
+    asked = await ask_once_more(deps, job)
     try:
         reply = await deps.analysis.ask(asked, question)
     except (Down, Transient):
-        # It said that it did not take the job, or was never reached: this was no request.
-        await deps.store.move(asked, Move.REFUSED, keep_claim=True, asks=job.asks, asked_ms=job.asked_ms)
+        await not_asked(deps, asked, job)
         raise
     except Unclear:
         if deps.settings.analysis_idempotent:
@@ -60,25 +59,6 @@ async def _ask(deps: Deps, job: Job) -> Waiting | Delivered:
         metrics.RESULTS.labels("reply", await deps.store.deliver(job.id, reply)).inc()
         return Delivered()
     return Waiting(deps.settings.analysis_wait_seconds, answered=True)
-
-
-async def _ask_once_more(deps: Deps, job: Job, cause: str = "") -> Job:
-    """Record that the server may know the job from now on; a request still open is not counted twice."""
-    asks = job.asks if job.asked_ms else job.asks + 1
-    return await deps.store.move(
-        job,
-        Move.ASK,
-        keep_claim=True,
-        stamps=["asked_ms"],
-        asks=asks,
-        event={"attempt": asks, "cause": cause},
-    )
-
-
-def _until_deadline(deps: Deps, job: Job, *, answered: bool) -> Waiting:
-    """The time an open request has left; both moments are on Valkey's clock."""
-    passed = (job.updated_ms - job.asked_ms) / 1000
-    return Waiting(max(0.0, deps.settings.analysis_wait_seconds - passed), answered)
 
 
 async def _question(storage: Storage, job: Job) -> Question:

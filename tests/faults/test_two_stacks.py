@@ -42,6 +42,7 @@ async def other(ground: Ground, another_valkey: Valkey) -> AsyncIterator[Ground]
             store=Store(client, client, settings),
             storage=ground.deps.storage,
             analysis=ground.deps.analysis,
+            preprocessing=ground.deps.preprocessing,
         )
         yield replace(ground, settings=settings, deps=deps)
 

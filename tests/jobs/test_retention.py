@@ -48,6 +48,7 @@ def keeping(deps: Deps, **days: float) -> Deps:
         store=deps.store,
         storage=deps.storage,
         analysis=deps.analysis,
+        preprocessing=deps.preprocessing,
     )
 
 

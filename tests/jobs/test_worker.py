@@ -67,6 +67,7 @@ async def test_leaving_waits_for_stages_that_last_longer_than_a_lease(
         store=type(emptied.store)(emptied.valkey, emptied.valkey, settings),
         storage=emptied.storage,
         analysis=emptied.analysis,
+        preprocessing=emptied.preprocessing,
     )
     async with working(deps, identity):
         job = await accept()

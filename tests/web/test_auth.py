@@ -12,11 +12,17 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from redis.asyncio import Redis
 
+from models.db import connection
 from models.session import Session, SpentToken, open_session
 from models.user import User
 from tests.factories import bearer_of, make_user
-from yousync.identity import mint
+from tests.forging import forgeries
+from tests.queries import counted
+from web.auth import user_of
+from web.wiring import DEPS
+from yousync.identity import mint, verify
 from yousync.settings import Settings
 
 
@@ -182,3 +188,48 @@ async def test_too_old_a_token_is_exchanged_for_nothing(
     old = await token_of(settings, learner, hours_ago=12 + 14 * 24 + 1)
     status, body, _ = await ask(client, "POST", "/auth/refresh", old)
     assert (status, body["code"]) == (401, "token_expired")
+
+
+async def test_no_forgery_gets_in(client: aiohttp.ClientSession, settings: Settings, learner: User) -> None:
+    tricks = forgeries(settings, user_id=learner.id, session_id=await open_session(learner.id))
+    for trick, token in tricks.items():
+        for method, path in (("GET", "/auth/me"), ("POST", "/auth/refresh"), ("POST", "/scripts/1/upload-audio")):
+            status, body, sent = await ask(client, method, path, token)
+            assert (status, body["code"]) == (401, "token_invalid"), trick
+            assert 'error="invalid_token"' in sent["WWW-Authenticate"]
+
+
+async def test_authentication_is_one_query(app: web.Application, settings: Settings, learner: User) -> None:
+    caller = verify(settings, await token_of(settings, learner))
+    with counted() as statements:
+        assert await user_of(caller) == learner
+    assert len(statements) == 1
+
+
+async def test_no_token_is_found_in_what_we_keep(
+    client: aiohttp.ClientSession, app: web.Application, settings: Settings, learner: User
+) -> None:
+    """Neither one that was signed, nor its signature: every row of every table, and every key of Valkey."""
+    old = await token_of(settings, learner, hours_ago=13)
+    _, first, _ = await ask(client, "POST", "/auth/refresh", old)
+    _, second, _ = await ask(client, "POST", "/auth/refresh", first["access_token"])
+    kept = [row for table in await tables() for row in await rows(table)] + await everything(app[DEPS].valkey)
+    assert any(learner.email in text for text in kept)
+    assert any(verify(settings, second["access_token"]).session_id in text for text in kept)
+    for token in (old, first["access_token"], second["access_token"]):
+        for secret in (token, token.rpartition(".")[2]):
+            assert not [text for text in kept if secret in text]
+
+
+async def tables() -> list[str]:
+    query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    return [row["tablename"] for row in await connection().execute_query_dict(query)]
+
+
+async def rows(table: str) -> list[str]:
+    found = await connection().execute_query_dict(f'SELECT kept::text AS text FROM "{table}" AS kept')
+    return [row["text"] for row in found]
+
+
+async def everything(valkey: Redis) -> list[str]:
+    return [str(key) + str(await valkey.dump(key)) for key in await valkey.keys("*")]

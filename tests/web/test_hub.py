@@ -16,6 +16,7 @@ def view(version: tuple[int, int], *, progress: int = 40, status: Status = Statu
     return View(
         job_id="a",
         kind=Kind.SCRIPT,
+        user_id=None,
         token_id=1,
         status=status,
         progress=progress,

@@ -353,7 +353,12 @@ class TestDeleting:
         held = await upload(scripts[1])
         await until(lambda: analysis.asked(held))
         anothers = await make_attempt(await make_user(), scripts[0])
-        path = f"/mypage/tokens/{scripts[0].token_id}/my-results"
+        clip = scripts[0].token_id
+        path = f"/mypage/tokens/{clip}/my-results"
+        told = (await me.get(f"/mypage/tokens/{clip}/analysis-status"))["script_results"]
+        assert [one.get("status") for one in told] == ["completed", "processing", None]
+        assert told[0]["result"]["result"]["word_analysis"], "where the frontend reads it"
+        assert [one["script_id"] for one in (await me.get(f"/tokens/{clip}/user-audios"))["audios"]] == [scripts[0].id]
         keys = [(await AnalysisResult.get(job_id=job_id)).s3_key for job_id in (done, held)]
         assert [await deps.storage.size(key) is not None for key in keys] == [True, True]
         await me.ask("DELETE", path, status=204)
@@ -376,6 +381,7 @@ class TestDeleting:
         assert (await AnalysisResult.get(job_id=anothers)).deleted_at is None
         assert await me.refused("DELETE", path, 404) == "results_not_found"
         assert (await me.get("/mypage/overview"))["total_practice_count"] == 0
+        assert await me.get(f"/tokens/{clip}/user-audios") == {"audios": []}
 
     async def test_of_what_was_never_practised(self, me: Caller, user: User, scripts: list[Script]) -> None:
         await make_attempt(await make_user(), scripts[0])

@@ -19,7 +19,7 @@ import pytest_asyncio
 from hypothesis import given, settings, strategies as st
 
 from tests import audio_samples as samples
-from yousync.audio import CONTAINERS, Prober, decode, sniff
+from yousync.audio import CONTAINERS, Prober, decode, read_sound, sniff
 from yousync.audio.crew import Crew
 from yousync.audio.process import ChildDiedError, ChildTimeoutError
 from yousync.audio.wav import wav_seconds
@@ -73,6 +73,24 @@ async def test_recordings_are_known_by_content_and_measured(prober: Prober, name
     pcm = np.frombuffer(decode(data, max_seconds=5.0), dtype="<i2")
     assert len(pcm) == pytest.approx(16000, rel=0.05)
     assert np.abs(pcm).max() > 3000
+
+
+@pytest.mark.parametrize("name", samples.GOOD)
+def test_a_whole_file_holds_what_it_promises(name: str) -> None:
+    assert not read_sound(samples.GOOD[name][1](), max_seconds=5.0).truncated
+
+
+@pytest.mark.parametrize(
+    "name", ["webm opus", "mp4 aac fragmented", "matroska opus", "mp3", "flac", "wav", "wav float", "wav mu-law"]
+)
+def test_a_file_cut_on_its_way_is_known_by_what_it_promised(name: str) -> None:
+    data = samples.GOOD[name][1]()
+
+    sound = read_sound(data[: len(data) * 6 // 10], max_seconds=5.0)
+
+    assert 0.2 < sound.seconds < 0.7
+    assert sound.claims == pytest.approx(1.0, abs=0.03)
+    assert sound.truncated
 
 
 @pytest.mark.parametrize("name", samples.NOT_AUDIO)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from yousync.audio import decode, sniff
-from yousync.demo import CATALOGUE, DEMO_SENTENCE, RECORDINGS
+from yousync.demo import CATALOGUE, DEMO_SENTENCE, PITCH, RECORDINGS, TAKES
 
 TOKENS: list[dict[str, Any]] = json.loads(CATALOGUE.read_text(encoding="utf-8"))["tokens"]
 
@@ -60,3 +60,24 @@ def test_actors_are_listed() -> None:
 
     assert {token["actor_name"] for token in TOKENS} == {actor["name"] for actor in actors}
     assert {token["category"] for token in TOKENS} <= {"로맨스", "액션", "애니메이션", "코미디", "판타지", "드라마"}
+
+
+def test_takes_are_recordings_small_enough_to_bundle() -> None:
+    assert TAKES.keys() == {"good", "bad"}
+    for take in TAKES.values():
+        recording = take.read_bytes()
+        assert len(recording) < 20_000
+        assert 1.5 < len(decode(recording, max_seconds=10.0)) / 32000 < 4.0
+
+
+def test_each_tokens_pitch_is_bundled_and_lies_within_its_lines() -> None:
+    assert {token["s3_pitch_url"] for token in TOKENS} == PITCH.keys()
+    for token in TOKENS:
+        values = json.loads(PITCH[token["s3_pitch_url"]].read_text(encoding="utf-8"))
+        times = [value["time"] for value in values]
+        voiced = [value["hz"] for value in values if value["hz"] is not None]
+        assert times == sorted(times)
+        assert token["start_time"] <= times[0]
+        assert times[-1] <= token["end_time"]
+        assert len(voiced) > len(values) / 3
+        assert all(60 < hz < 350 for hz in voiced)

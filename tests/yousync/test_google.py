@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hmac
 import json
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ from aiohttp import ClientSession, ClientTimeout, web
 from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.forging import by_hand
 from yousync.errors import DependencyDown, EmailUnverified, GoogleTokenInvalid, SignInNotConfigured
 from yousync.google import ASK_AGAIN, STALE, Certificates, Google
 from yousync.local.issuer import Issuer, TokenRequest
@@ -143,10 +143,10 @@ class TestTokens:
             "an unknown key": jwt.encode(claims, KEYS[0], algorithm="RS256", headers={"kid": "x"}),
             "no key named": jwt.encode(claims, KEYS[0], algorithm="RS256"),
             "another algorithm": jwt.encode(claims, KEYS[0], algorithm="RS512", headers={"kid": kid}),
-            "the certificate as a password": by_hand({"alg": "HS256", "kid": kid}, claims, secret=pem),
+            "the certificate as a password": by_hand({"alg": "HS256", "kid": kid}, claims, pem),
             "no signature": f"{good.rpartition('.')[0]}.",
             "half a signature": good[:-40],
-            **{name: by_hand({"alg": name, "kid": kid}, claims) for name in ("none", "None", "NONE")},
+            **{name: by_hand({"alg": name, "kid": kid}, claims, "") for name in ("none", "None", "NONE")},
             **{
                 repr(text[:5]): text
                 for text in ("", "a", "a.b", "a.b.c", "ü.ü.ü", "\x00", "e30.e30.e30", "e30.W10.", "..")
@@ -248,13 +248,3 @@ def resigned(text: str, **claims: Any) -> str:
     header = {"kid": jwt.get_unverified_header(text)["kid"]}
     kept = {name: value for name, value in body.items() if value is not None}
     return jwt.encode(kept, KEYS[0], algorithm="RS256", headers=header)
-
-
-def by_hand(header: dict[str, Any], claims: dict[str, Any], *, secret: str = "") -> str:
-    """A token that no library would make."""
-    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (header, claims)]
-    signed = ".".join(parts)
-    if not secret:
-        return f"{signed}."
-    signature = hmac.digest(secret.encode(), signed.encode(), "sha256")
-    return f"{signed}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"

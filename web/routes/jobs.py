@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
@@ -10,19 +12,24 @@ from typing import Annotated, Any
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from jobs.engine import Engine
-from web.contract import Contract
+from models.user import User
+from web.contract import Contract, Reply
 from web.hub import Frame, Watcher
+from web.job_access import RAISES, TicketQuery, readable, ticket_for
 from web.replies import Streamed
 from web.streams import Stream
-from web.wiring import ENGINE, HUB, KEEP_ALIVE
+from web.wiring import HUB, KEEP_ALIVE, SETTINGS
 from yousync.errors import DependencyDown, JobNotFound
-from yousync.job import Status, View, is_job_id
+from yousync.identity import TICKET_SECONDS
+from yousync.job import RECORDINGS, Kind, Status, is_job_id
 
 routes = Contract(tag="Recordings")
 
 _RETRY_MS = 1500
 _COME_BACK = f"retry: {_RETRY_MS}\r\n\r\n".encode()
+UNCHECKED_SECONDS = 600.0
+"""How long a stream goes on under STRICT_JOB_ACCESS before whoever follows it has to say again who they are."""
+_PERSONAL = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 _LAST_EVENT_ID = re.compile(r"(\d{1,9})-(\d{1,9})")
 
 
@@ -60,9 +67,16 @@ class JobEvent(BaseModel):
     result: Any
 
 
-async def _result(request: web.Request, path: JobPath) -> JobState:
-    view = await _view(request.app[ENGINE], path.job_id)
-    return JobState(
+class JobTicket(BaseModel):
+    """What to add as `?ticket=` to a URL that tells of this job."""
+
+    ticket: str
+    expires_in: Annotated[int, Field(description="Seconds")]
+
+
+async def _result(request: web.Request, path: JobPath, query: TicketQuery) -> Reply[JobState]:
+    view = await readable(request, path.job_id, query.ticket)
+    state = JobState(
         job_id=view.job_id,
         token_id=view.token_id,
         status=view.status,
@@ -71,56 +85,77 @@ async def _result(request: web.Request, path: JobPath) -> JobState:
         message=view.message,
         created_at=view.created_at,
     )
+    return Reply(state, headers=_PERSONAL if request.app[SETTINGS].strict_job_access else {})
 
 
-@routes.get("/tokens/analysis-result/{job_id}", raises=(JobNotFound, DependencyDown))
-async def token_analysis_result(request: web.Request, *, path: JobPath) -> JobState:
+@routes.get("/tokens/analysis-result/{job_id}", raises=(*RAISES, DependencyDown))
+async def token_analysis_result(request: web.Request, *, path: JobPath, query: TicketQuery) -> Reply[JobState]:
     """Read a job's state and, once completed, its result."""
-    return await _result(request, path)
+    return await _result(request, path, query)
 
 
-@routes.get("/scripts/analysis-result/{job_id}", raises=(JobNotFound, DependencyDown))
-async def script_analysis_result(request: web.Request, *, path: JobPath) -> JobState:
+@routes.get("/scripts/analysis-result/{job_id}", raises=(*RAISES, DependencyDown))
+async def script_analysis_result(request: web.Request, *, path: JobPath, query: TicketQuery) -> Reply[JobState]:
     """Read a job's state and, once completed, its result."""
-    return await _result(request, path)
+    return await _result(request, path, query)
 
 
-@routes.get("/tokens/analysis-progress/{job_id}", events=JobEvent, raises=(JobNotFound, DependencyDown))
-async def token_analysis_progress(_request: web.Request, *, path: JobPath, header: JobHeaders) -> Streamed:
+@routes.get("/tokens/analysis-progress/{job_id}", events=JobEvent, raises=(*RAISES, DependencyDown))
+async def token_analysis_progress(
+    request: web.Request, *, path: JobPath, query: TicketQuery, header: JobHeaders
+) -> Streamed:
     """Follow a job: its whole state at once and at every change, until it has ended."""
-    return _streamed(path.job_id, header.last_event_id)
+    return await streamed(request, path, query, header)
 
 
-@routes.get("/scripts/analysis-progress/{job_id}", events=JobEvent, raises=(JobNotFound, DependencyDown))
-async def script_analysis_progress(_request: web.Request, *, path: JobPath, header: JobHeaders) -> Streamed:
+@routes.get("/scripts/analysis-progress/{job_id}", events=JobEvent, raises=(*RAISES, DependencyDown))
+async def script_analysis_progress(
+    request: web.Request, *, path: JobPath, query: TicketQuery, header: JobHeaders
+) -> Streamed:
     """Follow a job: its whole state at once and at every change, until it has ended."""
-    return _streamed(path.job_id, header.last_event_id)
+    return await streamed(request, path, query, header)
 
 
-async def _view(engine: Engine, job_id: str) -> View:
-    view = await engine.view(job_id) if is_job_id(job_id) else None
-    if view is None or not view.kind.recorded:
+@routes.post("/jobs/{job_id}/ticket", raises=(JobNotFound, DependencyDown))
+async def job_ticket(request: web.Request, *, path: JobPath, user: User) -> Reply[JobTicket]:
+    """Get a ticket to follow one's own job where no header can be sent: good for a minute, this job and its reading.
+
+    A stream that was opened with it goes on after that; to open it again takes another one.
+    """
+    ticket = await ticket_for(request, path.job_id, user)
+    return Reply(JobTicket(ticket=ticket, expires_in=TICKET_SECONDS), headers={"Cache-Control": "no-store"})
+
+
+async def streamed(
+    request: web.Request,
+    path: JobPath,
+    query: TicketQuery,
+    header: JobHeaders,
+    kinds: Collection[Kind] = RECORDINGS,
+) -> Streamed:
+    """The stream of a job of these kinds, for those who may read it. Raises RAISES."""
+    strict = request.app[SETTINGS].strict_job_access
+    if strict:
+        await readable(request, path.job_id, query.ticket, kinds)
+    if not is_job_id(path.job_id):
         raise JobNotFound
-    return view
+    seen = _version(header.last_event_id)
+    return Streamed(partial(_stream, path.job_id, seen, kinds, UNCHECKED_SECONDS if strict else None))
 
 
-def _streamed(job_id: str, last_event_id: str | None) -> Streamed:
-    if not is_job_id(job_id):
-        raise JobNotFound
-    return Streamed(partial(_stream, job_id, _version(last_event_id)))
-
-
-async def _stream(job_id: str, seen: tuple[int, int], request: web.Request) -> web.StreamResponse:
+async def _stream(
+    job_id: str, seen: tuple[int, int], kinds: Collection[Kind], seconds: float | None, request: web.Request
+) -> web.StreamResponse:
     """Send frames until the last one, the client's end, or ours.
 
     A client that has seen the present state already (Last-Event-ID) is sent the next one; the last state is
     always sent. An unknown job is a 404, at which EventSource stops trying; a process that stops says nothing and
-    ends, at which it comes back to another.
+    ends, at which it comes back to another; after `seconds` it is to come back, and say again who it is.
     """
     hub, keep_alive = request.app[HUB], request.app[KEEP_ALIVE]
     with hub.watch(job_id) as watcher:
         first = await watcher.next()
-        if (first is None and not hub.closed) or (first is not None and not first.kind.recorded):
+        if first.kind not in kinds if first else not hub.closed:
             raise JobNotFound
         stream = Stream(request, watcher.close)
         await stream.prepare(request)
@@ -129,7 +164,8 @@ async def _stream(job_id: str, seen: tuple[int, int], request: web.Request) -> w
             return stream
         keep_alive.add(stream)
         try:
-            await _follow(stream, watcher, first, seen)
+            async with asyncio.timeout(seconds):
+                await _follow(stream, watcher, first, seen)
         except (ConnectionResetError, TimeoutError, DependencyDown):
             pass  # a client that is gone, or reads nothing, comes back with its Last-Event-ID
         finally:

@@ -9,34 +9,35 @@ from pydantic import BaseModel, Field
 
 from models import token_lists
 from web.contract import Contract, Encoded
+from web.drafts import Video
 from web.shapes import DuetScene, Token, UrlKnown
 from web.wiring import CATALOGUE
-from yousync.errors import DependencyDown, UrlNotFound, ValidationFailed
+from yousync.errors import DependencyDown, UrlNotFound
 from yousync.youtube import canonical_video
 
 routes = Contract(tag="Catalogue")
 
-Address = Annotated[str, Field(max_length=2048, examples=["https://youtu.be/dQw4w9WgXcQ"])]
+
+class VideoBody(BaseModel):
+    """A YouTube video."""
+
+    youtube_url: Video
 
 
-class Video(BaseModel):
-    """A YouTube video, in any spelling of its address."""
+class VideoQuery(BaseModel):
+    """A YouTube video; what is no address of any is simply not there."""
 
-    youtube_url: Address
+    youtube_url: Annotated[str, Field(max_length=2048, examples=["https://youtu.be/dQw4w9WgXcQ"])]
 
 
 @routes.post("/urls/check", raises=(DependencyDown,))
-async def check_url(_request: web.Request, *, body: Video) -> UrlKnown:
+async def check_url(_request: web.Request, *, body: VideoBody) -> UrlKnown:
     """Tell whether a video is in the catalogue."""
-    url = canonical_video(body.youtube_url)
-    if url is None:
-        fault = {"pointer": "/body/youtube_url", "detail": "Not the address of a YouTube video", "code": "youtube_url"}
-        raise ValidationFailed(errors=[fault])
-    return UrlKnown(exists=await token_lists.is_listed(url))
+    return UrlKnown(exists=await token_lists.is_listed(body.youtube_url))
 
 
 @routes.get("/urls/tokens", raises=(UrlNotFound, DependencyDown))
-async def list_tokens_of_video(request: web.Request, *, query: Video) -> Encoded[list[Token]]:
+async def list_tokens_of_video(request: web.Request, *, query: VideoQuery) -> Encoded[list[Token]]:
     """List the clips of a video, the oldest first."""
     return await request.app[CATALOGUE].reply(_tokens_of, canonical_video(query.youtube_url))
 

@@ -83,6 +83,17 @@ async def script_analysis_complete(
     return ScriptReceipt(job_id=query.job_id, message=await _deliver(request, query, header))
 
 
+@routes.post("/youtube/webhook/process-complete", raises=_RAISES)
+async def youtube_process_complete(
+    request: web.Request, *, query: WebhookQuery, header: WebhookHeaders
+) -> ScriptReceipt:
+    """Take the clips of a video; early, late and repeated reports are answered alike.
+
+    The body is `{"token_ids": [...]}` (or `token_id`), with `status` and `message` where it failed.
+    """
+    return ScriptReceipt(job_id=query.job_id, message=await _deliver(request, query, header))
+
+
 @failpoints("webhook.deliver")
 async def _deliver(request: web.Request, query: WebhookQuery, header: WebhookHeaders) -> str | None:
     settings = request.app[SETTINGS]

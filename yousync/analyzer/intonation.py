@@ -64,7 +64,8 @@ def compare(
 
     A word alone is a handful of points, so its shape and range are judged together with its neighbours'.
     """
-    ours = _melody(mine, my_words), _melody(theirs, their_words)
+    blur = max(mine.step, theirs.step)  # the finer of the two is seen as coarsely as the other
+    ours = _melody(mine, my_words, blur), _melody(theirs, their_words, blur)
     points = np.stack(ours)  # [speaker, word, point]
     shown = points.transpose(1, 0, 2).copy()
     points[:, np.isnan(points).any(axis=0)] = np.nan
@@ -92,13 +93,17 @@ class _Judgement:
     ratio: float
 
 
-def _melody(track: Track, words: Sequence[Span | None]) -> Floats:
-    """[word, point] semitones about the median of what is voiced inside words, NaN where there is no voice."""
+def _melody(track: Track, words: Sequence[Span | None], blur: float) -> Floats:
+    """[word, point] semitones about the median of what is voiced inside words, NaN where there is no voice.
+
+    A point is the middle value of the `blur` seconds around it.
+    """
     heard = track.voiced
     out = np.full((len(words), POINTS), np.nan)
     if not len(heard.times):
         return out
     tolerance = max(0.03, 0.6 * track.step)
+    height = 12 * np.log2(heard.hz)
     for row, span in zip(out, words, strict=True):
         if span is None:
             continue
@@ -106,8 +111,13 @@ def _melody(track: Track, words: Sequence[Span | None]) -> Floats:
         after = np.clip(np.searchsorted(heard.times, moments), 0, len(heard.times) - 1)
         before = np.maximum(after - 1, 0)
         nearest = np.minimum(np.abs(heard.times[after] - moments), np.abs(heard.times[before] - moments))
-        hz = np.interp(moments, heard.times, heard.hz)
-        row[:] = np.where(nearest <= tolerance, 12 * np.log2(hz), np.nan)
+        level = np.interp(moments, heard.times, height)
+        if track.step < blur / 2:
+            edges = np.searchsorted(heard.times, [moments - blur / 2, moments + blur / 2]).T
+            level = np.array(
+                [np.median(height[a:b]) if b > a else one for (a, b), one in zip(edges, level, strict=True)]
+            )
+        row[:] = np.where(nearest <= tolerance, level, np.nan)
     return out if np.isnan(out).all() else out - np.nanmedian(out)
 
 

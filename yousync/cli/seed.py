@@ -15,7 +15,9 @@ from models.db import connected
 from yousync import demo as bundled
 from yousync.cli.failure import CommandError, Exit
 from yousync.cli.lookup import DataOption, settings_for
+from yousync.failures import StageFailure
 from yousync.settings import Settings
+from yousync.storage import open_storage
 
 
 async def seed_file(settings: Settings, file: Path) -> Loaded:
@@ -28,7 +30,22 @@ async def seed_file(settings: Settings, file: Path) -> Loaded:
     except CatalogueError as error:
         raise CommandError(f"{file} is refused, nothing was loaded:\n{error}", Exit.USAGE) from None
     async with connected(settings, pool=1, application="yousync-seed"):
-        return await load_catalogue(catalogue)
+        loaded = await load_catalogue(catalogue)
+    if file == bundled.CATALOGUE:
+        await _store_pitch(settings)
+    return loaded
+
+
+async def _store_pitch(settings: Settings) -> None:
+    """What the demo's clips name in S3: the pitch of their actors. The same again changes nothing."""
+    try:
+        async with open_storage(settings) as storage:
+            for key, contour in bundled.PITCH.items():
+                await storage.put(key, await asyncio.to_thread(contour.read_bytes), container="json")
+    except StageFailure as error:
+        raise CommandError(
+            f"the catalogue is loaded, but S3 does not take the actors' pitch: {error}", Exit.UNREACHABLE
+        ) from None
 
 
 def seed(

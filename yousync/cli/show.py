@@ -10,6 +10,9 @@ from rich.table import Table
 
 from yousync.cli.client import Client
 
+_BARS = "▁▂▃▄▅▆▇█"
+_REACH_ST = 6.0
+
 
 async def follow(client: Client, job_id: str, console: Console) -> dict[str, Any]:
     """Show the job's progress as it is pushed, and return what it ended as."""
@@ -34,21 +37,64 @@ def words_of(job: dict[str, Any]) -> list[dict[str, Any]]:
     return [word for word in words if isinstance(word, dict)] if isinstance(words, list) else []
 
 
+def show_job(job: dict[str, Any], console: Console) -> None:
+    """What became of it, the table of words, and the scores of the whole."""
+    console.print(f"[bold]{job.get('status')}[/] {job.get('message') or ''}")
+    show_scores(job, console)
+
+
 def show_scores(job: dict[str, Any], console: Console) -> None:
-    """The table of words, and the score of the whole sentence."""
-    table = Table("word", "", "score", "intonation", "timing", box=None, header_style="dim")
-    for word in words_of(job):
+    """Word by word: score, intonation, timing, what is wrong with it, and the learner's melody beside the actor's."""
+    words = words_of(job)
+    melody = any("reference_pitch_st" in word for word in words)
+    pitch = ("your melody", "the actor's") if melody else ()
+    table = Table("word", "", "score", "intonation", "timing", "", *pitch, box=None, header_style="dim")
+    for word in words:
         score = _number(word.get("word_score"))
         colour = "green" if score >= 0.75 else "yellow" if score >= 0.5 else "red"
-        bar = f"[{colour}]{'█' * round(score * 20)}[/]"
-        intonation = word.get("mfcc_similarity")
-        shown = "" if intonation is None else f"{_number(intonation):.2f}"
-        table.add_row(str(word.get("word")), bar, f"{score:.2f}", shown, str(word.get("text_status", "")))
+        told = word.get("error_type") or ("" if word.get("text_status") != "fail" else "fail")
+        lines = [_melody(word.get(name)) for name in ("pitch_st", "reference_pitch_st")] if melody else []
+        table.add_row(
+            str(word.get("word")),
+            f"[{colour}]{'█' * round(score * 20)}[/]",
+            f"{score:.2f}",
+            _shown(word.get("mfcc_similarity")),
+            _shown(word.get("timing_score")),
+            "" if told == "None" else f"[red]{told}[/]",
+            *lines,
+        )
     console.print(table)
     outer = job.get("result")
     inner = outer.get("result") if isinstance(outer, dict) else None
-    if isinstance(inner, dict) and "overall_score" in inner:
-        console.print(f"overall [bold]{_number(inner['overall_score']):.2f}[/]")
+    if isinstance(inner, dict):
+        _show_whole(inner, console)
+
+
+def _show_whole(result: dict[str, Any], console: Console) -> None:
+    if "overall_score" in result:
+        console.print(f"overall [bold]{_number(result['overall_score']):.2f}[/]", end="")
+    for name in ("pronunciation", "fluency", "completeness", "intonation", "timing"):
+        if isinstance(result.get(f"{name}_score"), int | float):
+            console.print(f"  [dim]{name}[/] {_number(result[f'{name}_score']):.2f}", end="")
+    console.print()
+    if warnings := result.get("warnings"):
+        console.print(f"[dim]warnings[/] {', '.join(map(str, warnings))}")
+
+
+def _melody(points: Any) -> str:
+    """Semitones as bars, from six below the speaker's middle to six above; a blank where there is no voice."""
+    if not isinstance(points, list):
+        return ""
+    return "".join(
+        _BARS[round(min(max((point + _REACH_ST) / (2 * _REACH_ST), 0.0), 1.0) * (len(_BARS) - 1))]
+        if isinstance(point, int | float)
+        else " "
+        for point in points
+    )
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, int | float) else ""
 
 
 def _number(value: Any) -> float:

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from yousync import demo as bundled
-from yousync.cli.demo import demo_script, run_demo
+from yousync.cli.demo import TakeName, demo_script, run_demo
 from yousync.cli.failure import CommandError, Exit
 from yousync.cli.lookup import DEFAULT_DATA, data_of, given_variables
 from yousync.cli.reload import changes
 from yousync.cli.running import begin
-from yousync.cli.show import show_scores
+from yousync.cli.show import show_job
 from yousync.cli.signals import until_signalled
 from yousync.local.port import port_is_free
 from yousync.local.process import StackError
@@ -37,7 +37,7 @@ def up(
         str, typer.Option(help="`web` runs the engine in the web process; `web,worker` runs them apart.")
     ] = "web",
     with_demo: Annotated[
-        bool, typer.Option("--demo", help="Load the demo catalogue and send one recording through.")
+        bool, typer.Option("--demo", help="Load the demo catalogue and send two recordings through.")
     ] = False,
     reload: Annotated[
         bool, typer.Option("--reload", help="Start web and workers again when a source file changes.")
@@ -101,14 +101,12 @@ def processes_in(stack: Stack) -> list[str]:
 
 
 async def _demonstrate(stack: Stack, script_id: int, console: Console) -> None:
-    """One recording; a demo that fails says so and leaves the server running, which is what one wants to look into."""
+    """Both takes; a demo that fails says so and leaves the server running, which is what one wants to look into."""
     try:
-        job = await run_demo(stack.public_url, script_id, console)
+        for take in TakeName:
+            show_job(await run_demo(stack.public_url, script_id, console, take), console)
     except CommandError as error:
         console.print(f"[red]the demo did not work:[/] {escape(str(error))}", highlight=False)
-        return
-    console.print(f"[bold]{job.get('status')}[/] {job.get('message') or ''}")
-    show_scores(job, console)
 
 
 def _where_to_look(stack: Stack, console: Console) -> None:

@@ -22,5 +22,14 @@ RECORDINGS: dict[tuple[str, int], Path] = {
 }
 """A token's name and the index of one of its lines, to the recording of that line."""
 
+TAKES: dict[str, Path] = {name: _HERE / "takes" / f"{name}.ogg" for name in ("good", "bad")}
+"""Two tries of a learner at the demo sentence: one as it should be, and one that leaves out a word and changes one."""
+
+PITCH: dict[str, Path] = {
+    f"pitch/demo/{slug}.json": _HERE / "pitch" / f"{slug}.json"
+    for slug in ("last-train-home", "the-harbor-job", "the-little-lighthouse")
+}
+"""Keys in S3, as the catalogue's tokens name them, to the pitch of these tokens' actors."""
+
 DEMO_SENTENCE: tuple[str, int] = ("Last Train Home", 1)
 """The token and line that `yousync demo` sends through; a key of RECORDINGS."""

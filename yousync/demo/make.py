@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import subprocess
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ from typing import Any
 
 import av
 import av.audio
+import numpy as np
+
+from yousync.analyzer.voice import HOP_S, listen
+from yousync.audio import decode
 
 HERE = Path(__file__).parent
 LEAD_IN_S = 0.5  # video shown before the first line and after the last one
@@ -44,6 +49,23 @@ class Scene:
     suffix: str
     lines: tuple[Line, ...]
 
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A learner's try at the demo sentence: what is really said, a little slower and higher than the actor does."""
+
+    slug: str
+    says: str
+    stretch: float
+    pitch_hz: float
+    spread_hz: float
+
+
+TAKES = (
+    Take("good", "I was waiting for you by the river.", stretch=1.06, pitch_hz=196, spread_hz=26),
+    Take("bad", "I was waiting for by the table.", stretch=1.15, pitch_hz=188, spread_hz=14),
+)
+TAKES_VOICE = "slt"
 
 SCENES = (
     Scene(
@@ -170,10 +192,34 @@ def seconds_of(path: Path) -> float:
         return float(sound.getnframes() / sound.getframerate())
 
 
+def pitch_of(recording: Path, begins: float) -> list[dict[str, float | None]]:
+    """The contour of a recording, a value each tenth of a second of the video, as the API's pitch files have it."""
+    hz = listen(decode(recording.read_bytes(), max_seconds=20.0)).hz
+    tenths = [hz[at : at + 10] for at in range(0, len(hz), 10)]
+    middles = [None if np.isnan(tenth).all() else round(float(np.nanmedian(tenth)), 1) for tenth in tenths]
+    return [{"time": round(begins + (at * 10 + 5) * HOP_S, 3), "hz": middle} for at, middle in enumerate(middles)]
+
+
+def record(take: Take) -> None:
+    """Writes a learner's take as Opus in Ogg, as browsers send it."""
+    made = HERE / "takes" / f"{take.slug}.wav"
+    features = {
+        "duration_stretch": take.stretch,
+        "int_f0_target_mean": take.pitch_hz,
+        "int_f0_target_stddev": take.spread_hz,
+    }
+    settings = [part for name, value in features.items() for part in ("--setf", f"{name}={value}")]
+    command = ["flite", "-voice", TAKES_VOICE, *settings, "-t", take.says, "-o", str(made)]
+    subprocess.run(command, check=True)  # noqa: S603  # every word of it is in this file
+    encode(made, made.with_suffix(".ogg"))
+    made.unlink()
+
+
 def make(scene: Scene) -> dict[str, Any]:
-    """Writes the scene's recordings and returns its entry in the catalogue."""
+    """Writes the scene's recordings and its actor's pitch, and returns its entry in the catalogue."""
     flite = Flite(scene.voice)
     scripts = []
+    pitch: list[dict[str, float | None]] = []
     clock = scene.start_s + LEAD_IN_S
     for number, line in enumerate(scene.lines):
         made = HERE / "recordings" / f"{scene.slug}-{number}.wav"
@@ -199,10 +245,13 @@ def make(scene: Scene) -> dict[str, Any]:
                 ],
             }
         )
+        pitch += pitch_of(made, clock)
         clock += length + GAP_S
         if scene.suffix != "wav":
             encode(made, made.with_suffix(f".{scene.suffix}"))
             made.unlink()
+    contour = "[\n" + ",\n".join(json.dumps(value) for value in pitch) + "\n]\n"
+    (HERE / "pitch" / f"{scene.slug}.json").write_text(contour, encoding="utf-8")
     return {
         "token_name": scene.title,
         "actor_name": scene.actor_name,
@@ -212,7 +261,7 @@ def make(scene: Scene) -> dict[str, Any]:
         "youtube_url": f"https://www.youtube.com/watch?v={scene.youtube_id}",
         "thumbnail_url": None,
         "s3_textgrid_url": None,
-        "s3_pitch_url": None,
+        "s3_pitch_url": f"pitch/demo/{scene.slug}.json",
         "s3_bgvoice_url": None,
         "scripts": scripts,
     }
@@ -220,7 +269,10 @@ def make(scene: Scene) -> dict[str, Any]:
 
 def main() -> None:
     """Makes every scene anew."""
-    (HERE / "recordings").mkdir(exist_ok=True)
+    for folder in ("recordings", "takes", "pitch"):
+        (HERE / folder).mkdir(exist_ok=True)
+    for take in TAKES:
+        record(take)
     catalogue = {
         "actors": [{"name": scene.actor_name, "aliases": list(scene.aliases)} for scene in SCENES],
         "tokens": [make(scene) for scene in SCENES],

@@ -10,11 +10,16 @@ async def upgrade(db: BaseDBAsyncClient) -> str:
         CREATE INDEX IF NOT EXISTS "idx_tokens_view_co_e4b3e8" ON "tokens" ("view_count", "id");
 -- Names as they are searched: without spaces, in lower case, compatible forms made one.
 CREATE FUNCTION "search_form"("name" TEXT) RETURNS TEXT LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN lower(regexp_replace(normalize("name", NFKC), '\\s', '', 'g'));
+    RETURN replace(lower(normalize("name", NFKC)), ' ', '');
+-- Each letter three times: one letter of a name is a whole trigram then, and two are what many type in Hangul.
+CREATE FUNCTION "search_letters"("name" TEXT) RETURNS TEXT LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN regexp_replace("search_form"("name"), '(.)', '\\1\\1\\1', 'g');
 DROP INDEX IF EXISTS "idx_actors_name_trgm";
 DROP INDEX IF EXISTS "idx_actor_aliases_name_trgm";
-CREATE INDEX "idx_actors_search_trgm" ON "actors" USING gin ("search_form"("name") gin_trgm_ops);
-CREATE INDEX "idx_actor_aliases_search_trgm" ON "actor_aliases" USING gin ("search_form"("name") gin_trgm_ops);
+CREATE INDEX "idx_actors_search_trgm" ON "actors"
+    USING gin ("search_form"("name") gin_trgm_ops, "search_letters"("name") gin_trgm_ops);
+CREATE INDEX "idx_actor_aliases_search_trgm" ON "actor_aliases"
+    USING gin ("search_form"("name") gin_trgm_ops, "search_letters"("name") gin_trgm_ops);
 -- Whoever keeps answers made of these tables hears of each change but that of a view count.
 CREATE FUNCTION "catalogue_changed"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
@@ -51,6 +56,7 @@ async def downgrade(db: BaseDBAsyncClient) -> str:
         DROP INDEX "idx_actors_search_trgm";
         CREATE INDEX "idx_actor_aliases_name_trgm" ON "actor_aliases" USING gin ("name" gin_trgm_ops);
         CREATE INDEX "idx_actors_name_trgm" ON "actors" USING gin ("name" gin_trgm_ops);
+        DROP FUNCTION "search_letters"(TEXT);
         DROP FUNCTION "search_form"(TEXT);
         DROP INDEX IF EXISTS "idx_tokens_view_co_e4b3e8";
         DROP INDEX IF EXISTS "idx_tokens_short";

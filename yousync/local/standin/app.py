@@ -1,4 +1,4 @@
-"""The stand-in's HTTP face: POST analyze, behaviour, release, reset; GET ledger, analyses, healthz."""
+"""The stand-in's HTTP face: POST analyze, process, behaviour, release, reset; GET ledger, analyses, healthz."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ def make_app(ledger_file: Path, *, sync: bool = True) -> web.Application:
 @routes.post("/analyze")
 async def _analyze(request: web.Request) -> web.StreamResponse:
     return await request.app[_STANDIN].analyze(request)
+
+
+@routes.post("/process")
+async def _process(request: web.Request) -> web.StreamResponse:
+    return await request.app[_STANDIN].process(request)
 
 
 @routes.post("/behaviour")

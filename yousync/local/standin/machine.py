@@ -61,6 +61,24 @@ class Standin:
             idempotency_key=request.headers.get("Idempotency-Key"),
             fields=fields,
         )
+        return await self._treat(request, asked, how)
+
+    async def process(self, request: web.Request) -> web.StreamResponse:
+        """POST /process: a preprocess server that makes no clips, so that `body` has to say which there are."""
+        try:
+            fields = await request.json()
+            asked = Asked(job_id=fields["job_id"], webhook_url=fields["webhook_url"], audio="", words=[])
+        except (ValueError, KeyError, TypeError) as error:
+            await self.ledger.write("refused", reason=type(error).__name__)
+            return web.json_response({"error": "unreadable request"}, status=400)
+        how = self._next()
+        key = request.headers.get("Idempotency-Key")
+        await self.ledger.write(
+            "request", job_id=asked.job_id, mode=how.mode, shape="video", idempotency_key=key, fields=fields
+        )
+        return await self._treat(request, asked, how)
+
+    async def _treat(self, request: web.Request, asked: Asked, how: Behaviour) -> web.StreamResponse:
         resets = self._resets
         await asyncio.sleep(how.reply_delay_s)
         if how.mode == "drop" or resets != self._resets:
