@@ -420,4 +420,88 @@ delivery = Delivery.DELIVERED
         only="record.restart.before",
     ),
 )
-MUTATIONS: Final = (*_ACCEPTING, *_WORKING, *_ASKING, *_RESULTS, *_LOSING_VALKEY, *_STREAMS, *_OPERATORS, *_FAULTS)
+_AUTH: Final = "tests/web/test_auth.py::"
+_GOOGLE: Final = "tests/yousync/test_google.py::"
+_PEOPLE: Final = (
+    Mutation(
+        name="whoever signed out is still in",
+        file="models/session.py",
+        right="FROM users u JOIN sessions s ON s.user_id = u.id WHERE s.id = $2 AND u.id = $1",
+        wrong="FROM users u WHERE $2 <> '' AND u.id = $1",
+        test=f"{_AUTH}test_after_signing_out_no_token_of_the_session_is_good[/auth/logout]",
+    ),
+    Mutation(
+        name="whoever was deactivated is still in",
+        file="models/session.py",
+        right=" AND u.is_active",
+        wrong="",
+        test=f"{_AUTH}test_a_deactivated_learner_is_out_with_the_next_request",
+    ),
+    Mutation(
+        name="an expired token is good for ever",
+        file="models/session.py",
+        right='found[0]["age"] > AGAIN',
+        wrong="False",
+        test=f"{_AUTH}test_a_stolen_token_ends_the_session_of_both",
+    ),
+    Mutation(
+        name="each tab gets a session's next token of its own",
+        file="web/auth.py",
+        right="token_id=successor_of(caller.token_id),",
+        wrong="",
+        test=f"{_AUTH}test_many_tabs_at_once_get_one_successor",
+    ),
+    Mutation(
+        name="a token chooses what it is",
+        file="yousync/identity.py",
+        right='if header.get("typ") != kind:',
+        wrong="if False:",
+        test="tests/yousync/test_identity.py::test_what_we_did_not_make_is_refused[a ticket]",
+    ),
+    Mutation(
+        name="tokens that Google made for others sign in here",
+        file="yousync/google.py",
+        right="audience=self._client_ids,",
+        wrong="",
+        test=f"{_GOOGLE}TestTokens::test_that_say_anything_else_are_refused",
+    ),
+    Mutation(
+        name="an e-mail that anybody may have typed opens an account",
+        file="yousync/google.py",
+        right="if not account.email_verified:",
+        wrong="if False:",
+        test="tests/web/test_google_sign_in.py::test_nobody_takes_over_an_account_by_its_e_mail",
+    ),
+    Mutation(
+        name="Google is asked by everybody at once",
+        file="yousync/google.py",
+        right="if self._wanting(key_id) and abs(",
+        wrong="if True or abs(",
+        test=f"{_GOOGLE}TestCertificates::test_are_fetched_by_one_of_many_at_once",
+    ),
+    Mutation(
+        name="strict access asks for any bearer",
+        file="web/job_access.py",
+        right="(self.all_jobs or view.user_id == self.user_id)",
+        wrong="True",
+        test="tests/web/test_job_access.py::TestReading::test_by_anybody_else_is_as_if_there_was_no_such_job",
+    ),
+    Mutation(
+        name="a ticket opens every job of its owner",
+        file="web/job_access.py",
+        right="self.only in (None, view.job_id) and ",
+        wrong="",
+        test="tests/web/test_job_access.py::TestReading::test_by_a_ticket_that_does_not_hold",
+    ),
+)
+MUTATIONS: Final = (
+    *_ACCEPTING,
+    *_WORKING,
+    *_ASKING,
+    *_RESULTS,
+    *_LOSING_VALKEY,
+    *_STREAMS,
+    *_OPERATORS,
+    *_FAULTS,
+    *_PEOPLE,
+)
