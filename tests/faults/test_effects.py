@@ -9,7 +9,7 @@ from tests.faults.killing import SCENARIOS
 from tests.faults.test_operators import ACTIONS
 
 ROOT = Path(__file__).parents[2]
-READ_ONLY = {"record.stats"}
+READ_ONLY = {"record.stats", "storage.get"}
 
 
 def effects() -> set[str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from models.analysis_result import AnalysisResult
+from tests.factories import bearer_of, make_user
 from tests.faults.chance import some
 from tests.faults.ground import Ground, check, different, launch, legal_path, moved, nothing_left, unfinished
 from tests.processes import WebProcess, died, environment
@@ -143,6 +146,36 @@ async def delete(ground: Ground, folder: Path, point: str) -> None:
     await deleted(ground, job_id)
 
 
+async def delete_ones_own(ground: Ground, folder: Path, point: str) -> None:
+    """A learner does it again, or not: then the tombstones that nobody cleaned are found once they are minutes old."""
+    await ground.clear()
+    await ground.analysis.behave("hold")
+    learner = await make_user()
+    headers = await bearer_of(ground.settings, learner)
+    async with serving(ground):
+        job_id = await ground.upload(AUDIO, headers=headers)
+        await until(lambda: moved(ground, "wait", 1))
+    key = (await AnalysisResult.get(job_id=job_id)).s3_key
+    path = f"/mypage/tokens/{ground.script.token_id}/my-results"
+
+    async def delete(*, status: int) -> None:
+        async with aiohttp.ClientSession(await ground.ready(), headers=headers) as client, client.delete(path) as reply:
+            assert reply.status == status, await reply.text()
+
+    victim = ground.web(failpoints=f"kill:{point}:1")
+    await launch(victim)
+    with pytest.raises(aiohttp.ClientError):
+        await delete(status=0)
+    assert await died(victim) == KILLED
+    buried = AnalysisResult.filter(job_id=job_id, deleted_at__not_isnull=True)
+    done = bool(await buried.update(deleted_at=datetime.now(UTC) - timedelta(minutes=5)))
+    assert done == (point == "row.bury_many.after")
+    async with serving(ground):
+        await delete(status=404 if done else 204)
+    await deleted(ground, job_id)
+    assert await ground.deps.storage.size(key) is None
+
+
 async def clean(ground: Ground, folder: Path, point: str) -> None:
     job_id = await under_way(ground)
     await operator(ground, folder, "delete", job_id, "--yes")
@@ -158,6 +191,7 @@ ACTIONS = {
     accept_late_result: ("record.accept_late",),
     pause_and_resume: ("record.pause", "record.resume"),
     delete: ("row.bury", "record.erase"),
+    delete_ones_own: ("row.bury_many",),
     clean: ("storage.delete", "row.cleaned", "record.forget"),
 }
 CASES = [
