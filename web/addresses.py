@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
@@ -27,6 +28,17 @@ def client_address(request: web.Request, trusted: list[str]) -> str:
             break
         address = hops.pop()
     return _counted(address)
+
+
+def came_by_https(request: web.Request, trusted: Sequence[str]) -> bool:
+    """Whether the client's connection ended, encrypted, at a proxy of ours; what others say of it is not believed."""
+    if request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower() != "https":
+        return False
+    try:
+        peer = ip_address(request.remote or "")
+    except ValueError:
+        return False
+    return any(peer in network for network in _networks(tuple(trusted)))
 
 
 def who(request: web.Request, caller: Any, trusted: list[str]) -> str:

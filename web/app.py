@@ -59,15 +59,19 @@ CONTRACTS: tuple[Contract, ...] = (
 )
 """Every endpoint there is, noun by noun."""
 
+MAX_LINE_BYTES = 2**15  # the longest address that a query may hold is 2048 letters, each up to 12 bytes in a URL
 _DESCRIPTION = "Dubbing practice: a learner's recording goes in, scores come out, progress is streamed."
 
 
 def make_app(settings: Settings, *, with_worker: bool) -> web.Application:
     """The application, not started; `with_worker` runs the engine in the same process."""
-    app = web.Application(middlewares=[requests, preflights, problems, refusals])
+    app = web.Application(
+        middlewares=[requests, preflights, problems, refusals],
+        handler_args={"max_line_size": MAX_LINE_BYTES},
+    )
     app[SETTINGS] = settings
     app[AUTHENTICATE] = authenticate
-    install_requests(app)
+    install_requests(app, trusted_proxies=settings.trusted_proxies)
     install_cors(app, settings.allowed_origins)
     register(app, CONTRACTS)
     install_metrics(app)

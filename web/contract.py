@@ -8,10 +8,11 @@ bearer-protected, `user: ... | None` takes the bearer where there is one, `admin
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Annotated, Any, TypedDict, TypeVar, Unpack
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from pydantic import BaseModel, Field
 
 from web.deprecation import instead_of
@@ -125,10 +126,29 @@ def spellings(path: str) -> list[str]:
 
 def register(app: web.Application, contracts: Sequence[Contract]) -> None:
     """Serve every endpoint under each of its spellings, without redirects."""
+    by_path: dict[str, list[Endpoint]] = {}
     for contract in contracts:
         for served in contract.endpoints:
-            for path in spellings(served.path):
+            by_path.setdefault(served.path, []).append(served)
+    for documented, endpoints in by_path.items():
+        for path in spellings(documented):
+            methods = set()
+            for served in endpoints:
                 handler = instead_of(served, path)
                 app.router.add_route(served.method, path, handler)
+                methods.add(served.method)
                 if served.method == "GET" and served.events is None:
                     app.router.add_route("HEAD", path, handler)
+                    methods.add("HEAD")
+            if "{" not in path:
+                app.router.add_route("*", path, _not_allowed(methods))
+
+
+def _not_allowed(methods: Iterable[str]) -> Handler:
+    """Refuses any other method here, so that no path with a placeholder is tried: /things/all is not thing `all`."""
+    allowed = sorted(methods)
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPMethodNotAllowed(request.method, allowed)
+
+    return refuse

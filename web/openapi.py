@@ -11,8 +11,10 @@ from pydantic import BaseModel, TypeAdapter
 
 from web.contract import Contract
 from web.endpoint import Auth, Endpoint
+from web.examples import example
 from web.inputs import header_name
 from web.problems import PROBLEM_TYPE, problem_type
+from web.replies import encode
 from yousync.errors import YouSyncError
 
 VERSION = "3.1.1"
@@ -85,10 +87,22 @@ def document(
         "tags": [{"name": tag} for tag in dict.fromkeys(endpoint.tag for endpoint in endpoints)],
         "paths": paths,
         "components": {
-            "schemas": {**components, "Problem": PROBLEM_SCHEMA},
+            "schemas": {**_referred_to(paths, components), "Problem": PROBLEM_SCHEMA},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
+
+
+def _referred_to(paths: Any, components: dict[str, Any]) -> dict[str, Any]:
+    """The components that the paths lead to; models of parameters are written out where they are used."""
+    found: dict[str, Any] = {}
+    unread = [paths]
+    while unread:
+        for name in re.findall(r'"#/components/schemas/([^"]+)"', encode(unread.pop()).decode()):
+            if name in components and name not in found:
+                found[name] = components[name]
+                unread.append(components[name])
+    return dict(sorted(found.items()))
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> tuple[_Schemas, dict[str, Any]]:
@@ -112,7 +126,7 @@ def _operation(endpoint: Endpoint, schemas: _Schemas, components: dict[str, Any]
         "summary": endpoint.summary,
         "description": endpoint.description,
         "responses": {
-            str(endpoint.status): _success(endpoint, schemas),
+            str(endpoint.status): _success(endpoint, schemas, components),
             **_unchanged(endpoint),
             **_failures(endpoint.raises),
         },
@@ -121,13 +135,17 @@ def _operation(endpoint: Endpoint, schemas: _Schemas, components: dict[str, Any]
         parameter
         for location, model in endpoint.inputs.items()
         if location in _PLACES
-        for parameter in _parameters(location, model, _resolved(schemas[endpoint.name, location], components))
+        for parameter in _parameters(
+            location, model, _resolved(schemas[endpoint.name, location], components), components
+        )
     ]
     if parameters:
         operation["parameters"] = parameters
     for location, media in _MEDIA.items():
         if location in endpoint.inputs:
             content = {media: {"schema": schemas[endpoint.name, location]}}
+            if location == "body":
+                content[media]["example"] = example(schemas[endpoint.name, location], components)
             operation["requestBody"] = {"required": True, "content": content}
     if endpoint.deprecated_for is not None:
         operation["deprecated"] = True
@@ -142,7 +160,10 @@ def _resolved(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, A
     return found
 
 
-def _parameters(location: str, model: type[BaseModel], schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _parameters(
+    location: str, model: type[BaseModel], schema: dict[str, Any], components: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    schema = _resolved(schema, components)
     required = schema.get("required", [])
     for name, field in model.model_fields.items():
         key = field.alias or name
@@ -155,22 +176,37 @@ def _parameters(location: str, model: type[BaseModel], schema: dict[str, Any]) -
         }
         if "description" in shape:
             parameter["description"] = shape.pop("description")
+        if location == "path":
+            parameter["example"] = example(shape, components, name)
         yield parameter
 
 
-def _success(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
+def _success(endpoint: Endpoint, schemas: _Schemas, components: dict[str, Any]) -> dict[str, Any]:
     response: dict[str, Any] = {"description": HTTPStatus(endpoint.status).phrase}
     if endpoint.events is not None:
-        response["description"] = (
-            "A stream of server-sent events. Each `data:` line is one of the items; `id:` is for Last-Event-ID."
-        )
-        items = {"type": "array", "items": schemas[endpoint.name, "events"]}
-        response["content"] = {"text/event-stream": {"schema": items}}
+        response["description"] = "A stream of server-sent events, each of them as the schema has it"
+        schema = schemas[endpoint.name, "events"]
+        sent = {"data": encode(example(schema, components)).decode(), "id": "1-5", "retry": 1500}
+        response["content"] = {"text/event-stream": {"schema": _event(schema), "example": sent}}
     elif endpoint.reply is not None:
-        response["content"] = {"application/json": {"schema": schemas[endpoint.name, "reply"]}}
+        schema = schemas[endpoint.name, "reply"]
+        response["content"] = {"application/json": {"schema": schema, "example": example(schema, components)}}
         if endpoint.method == "GET":
             response["headers"] = _ETAG
     return response
+
+
+def _event(data: dict[str, Any]) -> dict[str, Any]:
+    """One event by its fields (WHATWG HTML section 9.2), as OpenAPI 3.2 has it: JSON as a string in `data`."""
+    return {
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
+            "id": {"type": "string", "description": "For Last-Event-ID"},
+            "retry": {"type": "integer", "description": "Milliseconds after which to come back when the stream ends"},
+        },
+    }
 
 
 def _unchanged(endpoint: Endpoint) -> dict[str, Any]:

@@ -7,19 +7,21 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
+from web.addresses import came_by_https
 from web.problems import CLIENT_GONE
 from yousync import metrics
 from yousync.errors import YouSyncError
 from yousync.job import is_job_id
 
 REQUEST_ID_HEADER = "X-Request-Id"
+HSTS = "max-age=31536000"  # of this host alone: its neighbours are not ours to speak for
 API_CSP = "default-src 'none'; frame-ancestors 'none'"
 PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -118,10 +120,18 @@ def _no_protocol_noise(record: logging.LogRecord) -> bool:
     return True
 
 
-def install_requests(app: web.Application) -> None:
+def install_requests(app: web.Application, *, trusted_proxies: Sequence[str] = ()) -> None:
     """Add the headers to `app`, and quieten aiohttp's own error lines for malformed HTTP.
 
-    The middlewares are given to the Application by its maker, this one outermost.
+    Where `trusted_proxies` say that a request came to them by https, browsers are told never to come otherwise
+    (RFC 6797). The middlewares are given to the Application by its maker, this one outermost.
     """
+
+    async def only_https(request: web.Request, response: web.StreamResponse) -> None:
+        if came_by_https(request, trusted_proxies):
+            response.headers["Strict-Transport-Security"] = HSTS
+
     app.on_response_prepare.append(_headers)
+    if trusted_proxies:
+        app.on_response_prepare.append(only_https)
     logging.getLogger("aiohttp.server").addFilter(_no_protocol_noise)

@@ -187,6 +187,15 @@ async def test_what_a_client_writes_about_its_address_is_not_believed(limited: a
         assert told["RateLimit"].startswith(f'"default";r={left};')
 
 
+@pytest.mark.parametrize(("scheme", "told"), [("https", True), ("http, https", True), ("http", False), ("", False)])
+async def test_browsers_behind_our_https_proxy_are_told_to_stay_with_https(
+    limited: aiohttp.ClientSession, *, scheme: str, told: bool
+) -> None:
+    for path in ("/livez", "/nowhere"):
+        async with limited.get(path, headers={"X-Forwarded-Proto": scheme}) as response:
+            assert ("Strict-Transport-Security" in response.headers) is told
+
+
 async def test_users_are_counted_each_for_themselves_wherever_they_are(
     limited: aiohttp.ClientSession, settings: Settings
 ) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, Strict
 
 from jobs.presence import WorkerInfo
 from jobs.records import Gate, GateEvent, Stats
@@ -27,7 +27,7 @@ class StagePath(BaseModel):
     stage: Stage
 
 
-class Overview(BaseModel):
+class EngineOverview(BaseModel):
     """All that is under way, counted. Times are milliseconds since 1970 on Valkey's clock."""
 
     now_ms: int
@@ -43,17 +43,17 @@ class Overview(BaseModel):
 class Drain(Reason):
     """How long to wait for jobs at work."""
 
-    timeout_seconds: Annotated[float, Field(ge=0, le=60)] = 30.0
+    timeout_seconds: Annotated[float, Strict(), Field(ge=0, le=60)] = 30.0
 
 
 @routes.get("/admin/stats", raises=(DependencyDown,))
-async def admin_stats(request: web.Request, *, admin: User) -> Overview:
+async def admin_stats(request: web.Request, *, admin: User) -> EngineOverview:
     """Count what is under way: jobs by state, leases, lines before the stages."""
     return _overview(await request.app[OPS].stats())
 
 
-def _overview(found: Stats) -> Overview:
-    return Overview(
+def _overview(found: Stats) -> EngineOverview:
+    return EngineOverview(
         now_ms=found.now_ms,
         states=_by_name(found.states),
         oldest_ms=_by_name(found.oldest_ms),
@@ -100,7 +100,7 @@ async def admin_resume_all_stages(request: web.Request, *, body: Reason, admin: 
 
 
 @routes.post("/admin/drain", raises=(DependencyDown,))
-async def admin_drain(request: web.Request, *, body: Drain, admin: User) -> Overview:
+async def admin_drain(request: web.Request, *, body: Drain, admin: User) -> EngineOverview:
     """Pause all stages and wait until no job is at work; they stay paused until they are resumed.
 
     Where `running` is not 0, some still are after `timeout_seconds`: ask again.
