@@ -12,6 +12,7 @@ endif
 
 BIN := .venv/bin
 STAMP := .venv/.installed
+CLIENT := tests/browser/client
 ARGS ?=
 
 help:
@@ -19,7 +20,7 @@ help:
 	@echo "make test          lint, types, import rules and all tests that need nothing but Python (ARGS=tests/web)"
 	@echo "make faults        every process killed at every point it could die, every outage, every promise broken (half an hour)"
 	@echo "make bench         the speed beside the old design and the least possible, into docs/benchmarks.md (12 minutes)"
-	@echo "make test-browser  the tests in a real browser (Debian packages: chromium chromium-driver)"
+	@echo "make test-browser  the tests in a real browser and of the TypeScript client (Debian packages: chromium chromium-driver nodejs npm)"
 	@echo "make lint          everything of 'make test' but the tests"
 	@echo "make setup         .venv with everything from requirements.lock"
 	@echo "make lock          resolve requirements.lock anew (needs uv)"
@@ -55,7 +56,12 @@ faults: setup
 bench: setup
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-test-browser: setup
+$(CLIENT)/node_modules/.installed: $(CLIENT)/package-lock.json
+	@command -v npm >/dev/null || { echo "The TypeScript client needs Node 20 and npm: apt-get install nodejs npm" >&2; exit 1; }
+	@npm ci --prefix $(CLIENT) --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+test-browser: setup $(CLIENT)/node_modules/.installed
 	@{ command -v chromium && command -v chromedriver; } >/dev/null || { echo "The browser tests need Debian's packages: apt-get install chromium chromium-driver" >&2; exit 1; }
 	$(BIN)/pytest -m browser $(ARGS)
 
@@ -63,5 +69,5 @@ lock:
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
 
 clean:
-	rm -rf .venv benchmarks/.venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv benchmarks/.venv $(CLIENT)/node_modules $(CLIENT)/generated .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -132,7 +132,7 @@ def register(app: web.Application, contracts: Sequence[Contract]) -> None:
             by_path.setdefault(served.path, []).append(served)
     for documented, endpoints in by_path.items():
         for path in spellings(documented):
-            methods = set()
+            methods: set[str] = set()
             for served in endpoints:
                 handler = instead_of(served, path)
                 app.router.add_route(served.method, path, handler)

@@ -32,7 +32,7 @@ async def bind(
     faults: list[dict[str, str]] = []
     for location, model in inputs.items():
         try:
-            values[location] = model.model_validate(await _raw(request, location, model))
+            values[location] = await _parsed(request, location, model)
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             if location == "path" and all(fault["type"] in _OUT_OF_RANGE for fault in found):
@@ -53,6 +53,13 @@ async def bind(
                 value.close()
 
 
+async def _parsed(request: web.Request, location: str, model: type[BaseModel]) -> BaseModel:
+    """The model of a location; JSON has types, so that 0 is not taken for `false` nor "5" for a number."""
+    if location == "body":
+        return model.model_validate_json(await _json(request), strict=True)
+    return model.model_validate(await _raw(request, location, model))
+
+
 async def _raw(request: web.Request, location: str, model: type[BaseModel]) -> Any:
     match location:
         case "path":
@@ -61,8 +68,6 @@ async def _raw(request: web.Request, location: str, model: type[BaseModel]) -> A
             return _flat(request.query.getall, request.query, model)
         case "header":
             return {name: request.headers[header] for name, header in _headers(model) if header in request.headers}
-        case "body":
-            return await _json(request)
         case _:
             return await read_form(request, file_field(model))
 
@@ -87,16 +92,17 @@ def header_name(name: str, field: FieldInfo) -> str:
     return field.alias or name.replace("_", "-").title()
 
 
-async def _json(request: web.Request) -> Any:
+async def _json(request: web.Request) -> bytes:
     raw = await read_body(request, max_bytes=MAX_JSON_BYTES)
     if not raw:
         raise ValidationFailed(errors=[{"pointer": "/body", "detail": "Field required", "code": "missing"}])
     if request.content_type != "application/json" and not request.content_type.endswith("+json"):
         raise MalformedBody
     try:
-        return orjson.loads(raw)
+        orjson.loads(raw)  # stricter than Pydantic's own parser: no NaN, no broken UTF-8
     except orjson.JSONDecodeError:
         raise MalformedBody from None
+    return raw
 
 
 def file_field(model: type[BaseModel]) -> str:

@@ -21,6 +21,7 @@ from web import metering
 from web.contract import Contract
 from web.openapi import document
 from yousync import errors
+from yousync.audio import refusals
 from yousync.errors import YouSyncError
 
 Client = TestClient[web.Request, web.Application]
@@ -155,6 +156,9 @@ async def test_a_reply_carries_its_headers_and_a_body_may_have_unknown_fields(cl
         (b"[" * 100_000, "application/json", 400, "malformed_body"),
         (b"[]", "application/json", 422, "validation_failed"),
         (b'{"name":"n"}', "application/json", 422, "validation_failed"),
+        (b'{"name":"n","start_time":"1"}', "application/json", 422, "validation_failed"),
+        (b'{"name":"n","start_time":true}', "application/json", 422, "validation_failed"),
+        (b'{"name":"n","start_time":NaN}', "application/json", 400, "malformed_body"),
         (b'{"name":"n","start_time":1}', "text/plain", 400, "malformed_body"),
         (b" " * (2**20 + 1), "application/json", 413, "too_large"),
     ],
@@ -409,4 +413,4 @@ def test_every_error_can_be_documented(error: type[YouSyncError]) -> None:
     assert error.code.isidentifier()
     assert error.title
     assert error.title_ko
-    assert error.__module__ == errors.__name__
+    assert error.__module__ in (errors.__name__, refusals.__name__)

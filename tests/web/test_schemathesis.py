@@ -40,8 +40,8 @@ async def run(config: Path, url: str, *options: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("role", "options"),
     [
-        ("nobody", ["--phases", "examples,fuzzing", "--max-examples", "1"]),
-        ("user", ["--phases", "examples,fuzzing", "--max-examples", "1"]),
+        ("nobody", ["--phases", "fuzzing", "--max-examples", "1"]),
+        ("user", ["--phases", "fuzzing", "--max-examples", "1"]),
         ("admin", ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "2"]),
     ],
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BaseModel, Field, Strict
+from pydantic import BaseModel, Field
 
 from jobs.presence import WorkerInfo
 from jobs.records import Gate, GateEvent, Stats
@@ -43,7 +43,7 @@ class EngineOverview(BaseModel):
 class Drain(Reason):
     """How long to wait for jobs at work."""
 
-    timeout_seconds: Annotated[float, Strict(), Field(ge=0, le=60)] = 30.0
+    timeout_seconds: Annotated[float, Field(ge=0, le=60)] = 30.0
 
 
 @routes.get("/admin/stats", raises=(DependencyDown,))
