@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 LINE: Final = r"^[^\x00]*[^\x00\s][^\x00]*$"
 """Something to read, and no NUL, which Postgres cannot store."""
@@ -14,12 +14,12 @@ Text = Annotated[str, Field(min_length=1, pattern=LINE), AfterValidator(str.stri
 
 WebAddress = Annotated[
     str,
-    BeforeValidator(lambda given: given.strip() if isinstance(given, str) else given),
     Field(
         max_length=2048,
-        pattern=r"^https?://[^\x00-\x20/?#@:\\<>\"]+(:[0-9]{1,5})?([/?#][^\x00-\x20<>\"]*)?$",
+        pattern=r"^\s*https?://[^\x00-\x20/?#@:\\<>\"]+(:[0-9]{1,5})?([/?#][^\x00-\x20<>\"]*)?\s*$",
         description="An http or https URL",
     ),
+    AfterValidator(str.strip),
 ]
 """A link that a page may show: http(s) alone, no user names in it. It is stored as given but for blanks around it."""
 

@@ -95,6 +95,7 @@ TABLE: dict[str, Row] = {
     "GET /scripts/analysis-result/{job_id}": public(attempt),
     "GET /tokens/analysis-progress/{job_id}": public(attempt),
     "GET /scripts/analysis-progress/{job_id}": public(attempt),
+    "POST /jobs/{job_id}/ticket": Row(make=attempt, nobody=401, other=404, owner=200, admin=200),
     "GET /tokens/{token_id}/user-audios": personal(attempt, 200, 200),
     # My page: everybody has their own under a clip's id.
     "GET /mypage/tokens/{token_id}/analysis-status": personal(attempt, 200, 200),
