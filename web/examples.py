@@ -87,7 +87,8 @@ def example(schema: Mapping[str, Any], components: Mapping[str, Any], name: str 
         fields = schema.get("properties", {})
         return {field: example(each, components, field) for field, each in fields.items()}
     if kind == "array":
-        return [example(schema["items"], components, name.removesuffix("s"))] if "items" in schema else []
+        item = [example(schema["items"], components, name.removesuffix("s"))] if "items" in schema else []
+        return item * max(1, schema.get("minItems", 1))
     return _plain(schema, kind)
 
 

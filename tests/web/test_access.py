@@ -39,7 +39,7 @@ class Row:
     other: int
     owner: int
     admin: int
-    sent: Mapping[str, Any] = field(default_factory=dict)
+    sent: Mapping[str, Any] = field(default_factory=dict)  # a field whose value is its name is given that id
     everybodys: bool = False  # what the owner is told is no secret
 
 
@@ -78,13 +78,30 @@ async def stage(_owner: User) -> Ids:
     return {"stage": "clean"}
 
 
+async def video(owner: User) -> Ids:
+    """A video that was made into clips."""
+    return {"job_id": await make_attempt(owner, kind="youtube", status="failed", state="failed")}
+
+
+TIMES: dict[str, Any] = {"start_time": 0, "end_time": 30}
+CLIP: dict[str, Any] = TIMES | {
+    "token_name": "The bridge",
+    "actor_name": "Ada Park",
+    "youtube_url": "https://youtu.be/dQw4w9WgXcQ",
+}
+
+
 TABLE: dict[str, Row] = {
     # The catalogue is everybody's.
     "GET /tokens/category/{category}": public(attempt),
     "GET /tokens/{token_id}": public(attempt),
+    "PUT /tokens/{token_id}": operators(attempt, **CLIP),
+    "DELETE /tokens/{token_id}": operators(attempt),
     "GET /tokens/{token_id}/related": public(attempt, 404),
     "POST /tokens/{token_id}/view": public(attempt),
     "GET /scripts/{script_id}": public(attempt),
+    "PUT /scripts/{script_id}": operators(attempt, token_id="token_id", script="We cross", words=[], **TIMES),
+    "DELETE /scripts/{script_id}": operators(attempt),
     "GET /scripts/token/{token_id}": public(attempt),
     "GET /actors/search/{query}": public(attempt),
     "GET /actors/{query}": public(attempt),
@@ -95,6 +112,8 @@ TABLE: dict[str, Row] = {
     "GET /scripts/analysis-result/{job_id}": public(attempt),
     "GET /tokens/analysis-progress/{job_id}": public(attempt),
     "GET /scripts/analysis-progress/{job_id}": public(attempt),
+    "GET /youtube/process-status/{job_id}": public(video),
+    "GET /youtube/process-progress/{job_id}": public(video),
     "POST /jobs/{job_id}/ticket": Row(make=attempt, nobody=401, other=404, owner=200, admin=200),
     "GET /tokens/{token_id}/user-audios": personal(attempt, 200, 200),
     # My page: everybody has their own under a clip's id.
@@ -148,7 +167,8 @@ async def ask(
     """Status, body, and the body as a problem without what differs from request to request."""
     method, _, template = route.partition(" ")
     path = re.sub(r"{(\w+)}", lambda found: str(ids.get(found[1], 2**31 - 1)), template)
-    how: dict[str, Any] = {"data": form(recording())} if path.endswith("upload-audio") else {"json": dict(sent)}
+    body = {name: ids.get(name) if value == name else value for name, value in sent.items()}
+    how: dict[str, Any] = {"data": form(recording())} if path.endswith("upload-audio") else {"json": body}
     if method == "GET":
         how = {}
     async with client.request(method, path, headers=headers, **how) as response:

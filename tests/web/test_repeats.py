@@ -174,10 +174,9 @@ ONCE_ONLY = {
     "/tokens",
     "/scripts",
     "/actors",
-    "/youtube/process",
     "/synthesize/{token_id}",
 }
-"""The POSTs that make something; uploads have the engine's own way."""
+"""The POSTs that make something; uploads and videos have the engine's own way."""
 
 
 def test_every_post_that_makes_something_takes_a_key() -> None:
