@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from yousync.cli.analyzer import analyzer
+from yousync.cli.bring import import_
 from yousync.cli.db import db
 from yousync.cli.demo import demo
 from yousync.cli.jobs import jobs
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(demo)
 app.add_typer(db, name="db")
+app.command("import")(import_)
 app.add_typer(jobs, name="jobs")
 app.command()(seed)
 app.command()(token)

@@ -1,0 +1,1 @@
+"""Bringing the earlier server's database over: read, and fitted to our tables in one transaction."""
