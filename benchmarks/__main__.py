@@ -16,7 +16,7 @@ from benchmarks import machine, sizing
 from benchmarks.findings import Plan, Section
 from benchmarks.ground import LIMITS, VALKEY_MEMORY, Ground, open_ground
 from benchmarks.report import as_text, headline, page
-from benchmarks.scenarios import accepting, growing, hearing, memory, running, solo, streaming, through
+from benchmarks.scenarios import accepting, growing, hearing, memory, reading, running, solo, streaming, through
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 _OPERATIONS: Final = PAGE.with_name("operations.md")
@@ -32,6 +32,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "through": through.measure,
     "memory": memory.measure,
     "growing": growing.measure,
+    "reading": reading.measure,
 }
 
 

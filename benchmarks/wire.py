@@ -187,10 +187,11 @@ class Uploads:
         return b"".join((self._opening, *self._recordings.parts(), self._closing))
 
 
-def get(path: str, *, last_event_id: str = "") -> bytes:
-    """A GET of a stream."""
-    seen = f"Last-Event-ID: {last_event_id}\r\n" if last_event_id else ""
-    return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAccept: text/event-stream\r\n{seen}\r\n".encode()
+def get(path: str, *, accept: str = "text/event-stream", last_event_id: str = "", bearer: str = "") -> bytes:
+    """A GET: of a stream, unless it asks for something else."""
+    headers = {"Accept": accept, "Last-Event-ID": last_event_id, "Authorization": bearer and f"Bearer {bearer}"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value)
+    return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{lines}\r\n".encode()
 
 
 def post(target: str, body: bytes) -> bytes:

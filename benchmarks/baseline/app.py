@@ -16,6 +16,7 @@ from fastapi import BackgroundTasks, Depends, FastAPI, File, HTTPException, Requ
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import StreamingResponse
 from processing import process_recording
+from reading import router
 from sqlalchemy.orm import Session
 from tables import AnalysisResult, Script, SessionLocal, get_db
 
@@ -30,6 +31,8 @@ app.add_middleware(
     allow_methods=["*"],
     allow_headers=["*"],
 )
+
+app.include_router(router)
 
 POLL_SECONDS = 1
 STREAM_SECONDS = 30

@@ -16,6 +16,50 @@ class Base(DeclarativeBase):
     """All of them."""
 
 
+class User(Base):
+    """Somebody who signed in."""
+
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True, index=True)
+    full_name: Mapped[str | None]
+    profile_picture: Mapped[str | None]
+    is_active: Mapped[bool] = mapped_column(default=True)
+    login_type: Mapped[str] = mapped_column(default="email")
+    google_id: Mapped[str | None] = mapped_column(unique=True, index=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime | None]
+
+
+class Token(Base):
+    """A clip to practise on."""
+
+    __tablename__ = "tokens"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_name: Mapped[str]
+    actor_name: Mapped[str]
+    category: Mapped[str | None]
+    start_time: Mapped[float]
+    end_time: Mapped[float]
+    s3_textgrid_url: Mapped[str | None]
+    s3_pitch_url: Mapped[str | None]
+    s3_bgvoice_url: Mapped[str | None]
+    thumbnail_url: Mapped[str | None]
+    youtube_url: Mapped[str] = mapped_column(index=True)
+    view_count: Mapped[int] = mapped_column(default=0, index=True)
+
+
+class Bookmark(Base):
+    """A clip that somebody keeps."""
+
+    __tablename__ = "bookmarks"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("tokens.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    token: Mapped[Token] = relationship()
+
+
 class Script(Base):
     """A sentence of a clip."""
 
