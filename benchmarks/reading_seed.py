@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.ground import Ground
+from benchmarks.ground import Ground, Side
 
 FIRST_TOKEN: Final = 1_000_001
 TOKENS: Final = 300
@@ -69,15 +69,14 @@ _OUR_RESULTS: Final = {
 }
 
 
-async def seed_reading(ground: Ground) -> None:
-    """Both databases, once their tables are there; the results are made anew, all else is left as it is."""
-    await ground.sql(_ACTORS)
-    await ground.sql(_URLS)
-    for database, user, results in (("yousync", _OUR_USER, _OUR_RESULTS), ("baseline", _NO_MORE, _NO_MORE)):
-        for statement in (_TOKENS, _SCRIPTS, _WORDS):
-            await ground.sql(statement, database)
-        await ground.sql(_USER.format(**user), database, READER)
-        await ground.sql(_BOOKMARKS, database, READER)
-        await ground.sql("TRUNCATE analysis_results", database)
-        await ground.sql(_RESULTS.format(**results), database, READER, _RESULT)
-        await ground.sql("ANALYZE", database)
+async def seed_reading(ground: Ground, side: Side) -> None:
+    """One of the databases, once its tables are there; the results are made anew, all else is left as it is."""
+    ours = side is Side.OURS
+    database = "yousync" if ours else "baseline"
+    for statement in (*((_ACTORS, _URLS) if ours else ()), _TOKENS, _SCRIPTS, _WORDS):
+        await ground.sql(statement, database)
+    await ground.sql(_USER.format(**(_OUR_USER if ours else _NO_MORE)), database, READER)
+    await ground.sql(_BOOKMARKS, database, READER)
+    await ground.sql("TRUNCATE analysis_results", database)
+    await ground.sql(_RESULTS.format(**(_OUR_RESULTS if ours else _NO_MORE)), database, READER, _RESULT)
+    await ground.sql("ANALYZE", database)

@@ -52,7 +52,7 @@ async def measure(ground: Ground, plan: Plan) -> Section:
     for _ in range(plan.rounds):
         for side in (Side.OURS, Side.BASELINE):
             async with ground.serving(side, worker=False) as served:
-                await seed_reading(ground)
+                await seed_reading(ground, side)
                 bearer = await _bearer(ground, side)
                 for path in PATHS:
                     await _read(served, path, bearer, concurrency=4, seconds=0.3)
@@ -105,7 +105,7 @@ async def _bearer(ground: Ground, side: Side) -> str:
         return await token_for(ground.settings, READER, admin=False)
     user_id = await ground.sql("SELECT id FROM users WHERE email = $1", "baseline", READER)
     claims = {"sub": str(user_id), "email": READER, "exp": int(time.time()) + 3600}
-    return jwt.encode(claims, ground.settings.jwt_secret_key.get_secret_value(), algorithm="HS256")
+    return jwt.encode(claims, ground.stack.env()["JWT_SECRET_KEY"], algorithm="HS256")
 
 
 async def _read(served: Served, path: str, bearer: str, *, concurrency: int, seconds: float) -> _Found:

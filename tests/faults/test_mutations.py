@@ -48,12 +48,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_tests(folder: Path, *tests: str, only: str = "", limit: float) -> subprocess.CompletedProcess[str]:
     """Run these tests of the project in `folder`: it comes before what is installed, in their children as well.
 
-    What they choose from is what `only` names a part of.
+    What they choose from is what `only` names a part of. A test that waits in vain says so itself, however slow the
+    machine is: it is not cut off before `limit`.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith(("FAULTS", "PYTEST"))}
     env |= {"FAULTS_ONLY": only}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *tests, "-q", "-x", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", *tests, "-q", "-x", "-p", "no:cacheprovider", f"--timeout={limit:.0f}"],
         cwd=folder,
         env=env | {"PYTHONPATH": str(folder)},
         capture_output=True,
