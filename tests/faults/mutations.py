@@ -64,14 +64,14 @@ _ACCEPTING: Final = (
         name="the row is written before the record",
         file="jobs/engine.py",
         right="""\
-        accepted = await store.accept(job, recording.audio, owner_limit=limit)
+        accepted = await self._deps.store.accept(job, audio, owner_limit=limit)
         try:
             await record_accepted(accepted)
 """,
         wrong="""\
         try:
             await record_accepted(job)
-            accepted = await store.accept(job, recording.audio, owner_limit=limit)
+            accepted = await self._deps.store.accept(job, audio, owner_limit=limit)
 """,
         test="tests/web/test_uploads.py::TestAccepted::test_the_same_bytes_again_are_the_same_job",
     ),
@@ -161,14 +161,14 @@ _ASKING: Final = (
         name="the analysis server is asked before the record says so",
         file="jobs/stages/submit.py",
         right="""\
-    asked = await _ask_once_more(deps, job)
+    asked = await ask_once_more(deps, job)
     try:
         reply = await deps.analysis.ask(asked, question)
 """,
         wrong="""\
     try:
         reply = await deps.analysis.ask(job, question)
-        asked = await _ask_once_more(deps, job)
+        asked = await ask_once_more(deps, job)
 """,
         test=f"{_ACTORS}TestDeploys::test_a_worker_that_goes_in_the_middle_of_a_request_leaves_word_of_it",
     ),
@@ -307,7 +307,7 @@ _OPERATORS: Final = (
     Mutation(
         name="a deletion does not wait for an upload under way",
         file="jobs/lua/operators.lua",
-        right="if source == 'uploading' and record[2] ~= '' then",
+        right="if WRITING[source] and record[2] ~= '' then",
         wrong="if false then",
         test="tests/jobs/test_deleting.py::test_an_upload_that_may_be_writing_to_s3_at_this_moment_is_waited_for",
     ),
