@@ -18,6 +18,13 @@ SHORT_SECONDS: Final = 20.0
 MAX_SCENES: Final = 500
 _PLACE: Final = "hashint4(t.id)"
 _SHORT: Final = f"t.end_time - t.start_time < {SHORT_SECONDS}"
+_ARCS: Final = " UNION ALL ".join(
+    f"(SELECT t.*, {part} AS part, {_PLACE} AS place FROM tokens t WHERE {_SHORT} AND {_PLACE} {side} $3"
+    f" ORDER BY {_PLACE}, t.id LIMIT $1::bigint + $2)"
+    for part, side in enumerate((">=", "<"))
+)
+SHORT_ONES: Final = f"SELECT {_COLUMNS} FROM ({_ARCS}) t ORDER BY t.part, t.place, t.id OFFSET $1 LIMIT $2"
+POPULAR_ONES: Final = f"{_SELECT} ORDER BY t.view_count DESC, t.id DESC OFFSET $1 LIMIT $2"
 
 
 async def token_row(token_id: int) -> Row | None:
@@ -38,8 +45,7 @@ async def latest_tokens(skip: int, limit: int) -> list[Row]:
 
 async def popular_tokens(skip: int, limit: int) -> list[Row]:
     """All clips, the most viewed first."""
-    statement = f"{_SELECT} ORDER BY t.view_count DESC, t.id DESC OFFSET $1 LIMIT $2"
-    return await connection().execute_query_dict(statement, [skip, limit])
+    return await connection().execute_query_dict(POPULAR_ONES, [skip, limit])
 
 
 async def short_tokens(skip: int, limit: int, day: int) -> list[Row]:
@@ -48,13 +54,7 @@ async def short_tokens(skip: int, limit: int, day: int) -> list[Row]:
     They stand on a ring in the order of a hash of their ids, which an index holds; each day begins elsewhere on it.
     """
     begin = int((day * 0.6180339887498949) % 1 * 2**32) - 2**31  # the golden ratio: days in a row lie far apart
-    arcs = " UNION ALL ".join(
-        f"(SELECT t.*, {part} AS part, {_PLACE} AS place FROM tokens t WHERE {_SHORT} AND {_PLACE} {side} $3"
-        f" ORDER BY {_PLACE}, t.id LIMIT $1::bigint + $2)"
-        for part, side in enumerate((">=", "<"))
-    )
-    statement = f"SELECT {_COLUMNS} FROM ({arcs}) t ORDER BY t.part, t.place, t.id OFFSET $1 LIMIT $2"
-    return await connection().execute_query_dict(statement, [skip, limit, begin])
+    return await connection().execute_query_dict(SHORT_ONES, [skip, limit, begin])
 
 
 async def tokens_in_category(category: str, skip: int, limit: int) -> list[Row]:

@@ -127,6 +127,13 @@ async def test_the_logs_tell_of_every_job_and_of_no_secret(service: Service) -> 
     assert not [file for file, text in logs.items() if "token=" in text]
 
 
+async def test_the_demo_finds_its_sentence_at_any_server(service: Service, tmp_path: Path) -> None:
+    url = json.loads((service.data / "stack.json").read_text())["url"]
+    told = await yousync(tmp_path, "demo", "--json", "--url", f"{url}/", env={"YOUSYNC_DATA": ""})
+    assert told.status == 0, told.err
+    assert json.loads(told.out)["status"] == "completed"
+
+
 async def test_the_yousync_command_asks_the_same_stack(service: Service) -> None:
     url = json.loads((service.data / "stack.json").read_text())["url"]
     for server in ([], ["--url", url], ["--url", url, "--script", "2"]):

@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from yousync.cli.failure import CommandError, Exit
 
 FINAL = {"completed", "failed", "error"}
 _RECONNECT_SECONDS = 0.5
+_PAGE = 500
 
 
 class Client:
@@ -23,6 +25,18 @@ class Client:
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
         self._url = url.rstrip("/")
+
+    async def script_id(self, token_name: str, place: int) -> int | None:
+        """The id of a clip's sentence, counted from 0 in the order of time; None where the catalogue has none such."""
+        skip = 0
+        while page := await self._json(f"/tokens?skip={skip}&limit={_PAGE}"):
+            for token in page:
+                if token["token_name"] == token_name:
+                    scripts = await self._json(f"/scripts/token/{token['id']}?limit={_PAGE}")
+                    found = sorted(scripts, key=itemgetter("start_time"))[place : place + 1]
+                    return int(found[0]["id"]) if found else None
+            skip += _PAGE
+        return None
 
     async def upload(self, script_id: int, recording: Path) -> str:
         """Send a recording of this sentence; the job's id. Each call is a job of its own."""

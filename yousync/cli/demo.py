@@ -25,7 +25,7 @@ from yousync.cli.show import follow, show_job
 from yousync.cli.signals import until_signalled
 from yousync.local.port import free_port
 from yousync.local.stack import Stack, throwaway_folder
-from yousync.settings import Settings, SettingsMissing
+from yousync.settings import Settings
 
 TOKEN_NAME, PLACE = bundled.DEMO_SENTENCE
 DEADLINE_SECONDS = 300.0
@@ -90,15 +90,14 @@ async def _demo(url: str | None, script_id: int | None, data: Path | None, send:
 
 
 async def _script_elsewhere(url: str) -> int:
-    """The demo sentence's id at a server of which only the environment may know the database."""
-    try:
-        settings = settings_of(None)
-    except SettingsMissing:
+    """The demo sentence's id at a server of which we know nothing: its catalogue tells."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+        found = await Client(session, url).script_id(TOKEN_NAME, PLACE)
+    if found is None:
         raise CommandError(
-            f"which sentence of {url} is it? Name one with --script ID, or set the variables of its database",
-            Exit.USAGE,
-        ) from None
-    return await demo_script(settings)
+            f"{url} has no clip named {TOKEN_NAME!r}: seed it there, or name a sentence with --script ID", Exit.USAGE
+        )
+    return found
 
 
 def demo(

@@ -12,6 +12,8 @@ from pathlib import Path
 import asyncpg
 import jwt
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tests.conftest import settings_for
 from yousync import demo
@@ -70,9 +72,10 @@ async def test_a_server_that_is_not_there_is_said_without_a_trace(tmp_path: Path
         ended = await yousync(tmp_path, *arguments, env=env)
         assert ended.status == Exit.UNREACHABLE, arguments
         assert "Traceback" not in ended.err
-    ended = await yousync(tmp_path, "demo", "--url", "http://127.0.0.1:1", "--script", "1", env=env)
-    assert ended.status == Exit.UNREACHABLE
-    assert ended.err.startswith("yousync: no answer from the server")
+    for script in ([], ["--script", "1"]):
+        ended = await yousync(tmp_path, "demo", "--url", "http://127.0.0.1:1", *script, env=env)
+        assert ended.status == Exit.UNREACHABLE
+        assert ended.err.startswith("yousync: no answer from the server")
 
 
 async def test_a_database_url_of_another_kind_is_said_without_a_trace(tmp_path: Path, stack: Stack) -> None:
@@ -86,8 +89,15 @@ async def test_a_database_url_of_another_kind_is_said_without_a_trace(tmp_path: 
     assert (await yousync(tmp_path, "--help", env=env)).status == 0
 
 
-async def test_a_server_whose_sentences_nobody_knows_needs_one_named(tmp_path: Path) -> None:
-    ended = await yousync(tmp_path, "demo", "--url", "http://127.0.0.1:1")
+async def test_a_server_without_the_demo_clip_needs_a_sentence_named(tmp_path: Path) -> None:
+    app = web.Application()
+
+    async def nothing(_request: web.Request) -> web.Response:
+        return web.json_response([])
+
+    app.router.add_get("/tokens", nothing)
+    async with TestServer(app) as server:
+        ended = await yousync(tmp_path, "demo", "--url", str(server.make_url("/")))
     assert ended.status == Exit.USAGE
     assert "--script" in ended.err
 
