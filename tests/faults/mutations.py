@@ -494,6 +494,87 @@ _PEOPLE: Final = (
         test="tests/web/test_job_access.py::TestReading::test_by_a_ticket_that_does_not_hold",
     ),
 )
+_PAGE: Final = "tests/web/test_mypage.py::"
+_WISHES: Final = "tests/web/test_video_requests.py::"
+_MY_PAGE: Final = (
+    Mutation(
+        name="two bookmarks at once are an error of ours",
+        file="models/bookmark.py",
+        right="ON CONFLICT (user_id, token_id) DO NOTHING ",
+        wrong="",
+        test=f"{_PAGE}TestBookmarks::test_two_at_once_keep_it_once",
+    ),
+    Mutation(
+        name="bookmarks of one moment come in any order",
+        file="models/bookmark.py",
+        right="ORDER BY b.created_at DESC, b.id DESC",
+        wrong="ORDER BY b.created_at DESC, md5(b.id::text || $3)",
+        test=f"{_PAGE}TestBookmarks::test_pages_of_equal_times_neither_repeat_nor_skip",
+    ),
+    Mutation(
+        name="on my page deleted attempts count",
+        file="models/practice.py",
+        right=" AND deleted_at IS NULL",
+        wrong="",
+        test=f"{_PAGE}TestOverview::test_counts_and_averages_by_hand",
+    ),
+    Mutation(
+        name="on my page running and failed attempts count",
+        file="models/practice.py",
+        right="_COMPLETED: Final = f\"status = 'completed' AND {_ATTEMPT}\"",
+        wrong="_COMPLETED: Final = _ATTEMPT",
+        test=f"{_PAGE}TestDubbedTokens::test_sentences_are_counted_once_each",
+    ),
+    Mutation(
+        name="on my page the first attempt counts",
+        file="models/practice.py",
+        right='"ORDER BY token_id, script_id, created_at DESC, id DESC"',
+        wrong='"ORDER BY token_id, script_id, created_at, id"',
+        test="tests/web/test_scores.py::TestAverages::test_the_latest_score_of_each_sentence_counts",
+    ),
+    Mutation(
+        name="on my page each sentence has each result",
+        file="models/practice.py",
+        right="AND script_id = s.id",
+        wrong="",
+        test=f"{_PAGE}TestAnalysisStatus::test_each_sentence_has_its_own_latest_result",
+    ),
+    Mutation(
+        name="a learner's deletion takes other learners' results along",
+        file="models/deletion.py",
+        right="AnalysisResult.filter(user_id=user_id, token_id=token_id,",
+        wrong="AnalysisResult.filter(token_id=token_id,",
+        test="tests/jobs/test_erasure.py::test_all_of_it_goes_whatever_it_is_doing_and_nobody_elses",
+    ),
+    Mutation(
+        name="a learner's deletion leaves the audio to retention",
+        file="jobs/erasure.py",
+        right="        await asyncio.gather(*map(clean, jobs.values()))\n",
+        wrong="",
+        test="tests/jobs/test_erasure.py::test_all_of_it_goes_whatever_it_is_doing_and_nobody_elses",
+    ),
+    Mutation(
+        name="two video requests at once are two",
+        file="models/video_request.py",
+        right="ON CONFLICT (user_id) WHERE status = '심사중' DO NOTHING ",
+        wrong="",
+        test=f"{_WISHES}test_of_two_at_once_one_is_filed",
+    ),
+    Mutation(
+        name="a rejected video request is anybody's to remove",
+        file="models/video_request.py",
+        right="VideoRequest.filter(id=request_id, user_id=user_id)",
+        wrong="VideoRequest.filter(id=request_id)",
+        test=f"{_WISHES}test_one_removes_ones_own_once_it_was_rejected",
+    ),
+    Mutation(
+        name="who has no name is told by e-mail",
+        file="models/video_request.py",
+        right='public_name(row["full_name"], row["email"]) or NOBODY',
+        wrong='row["full_name"] or row["email"]',
+        test=f"{_WISHES}test_nobody_is_told_by_e_mail",
+    ),
+)
 MUTATIONS: Final = (
     *_ACCEPTING,
     *_WORKING,
@@ -504,4 +585,5 @@ MUTATIONS: Final = (
     *_OPERATORS,
     *_FAULTS,
     *_PEOPLE,
+    *_MY_PAGE,
 )
