@@ -1,7 +1,7 @@
 # `make run` and `make test` are all one needs; both build .venv first, which is quick when nothing changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test faults bench test-browser lint lock clean
+.PHONY: help setup run test faults bench test-browser lint lock openapi clean
 
 # The first of these that is 3.11 to 3.13; `make PYTHON=/path/to/python` chooses another.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -24,6 +24,7 @@ help:
 	@echo "make lint          everything of 'make test' but the tests"
 	@echo "make setup         .venv with everything from requirements.lock"
 	@echo "make lock          resolve requirements.lock anew (needs uv)"
+	@echo "make openapi       docs/openapi.json anew, after the API has changed"
 	@echo "make clean         remove .venv and caches; data in .yousync stays"
 
 setup: $(STAMP)
@@ -67,6 +68,9 @@ test-browser: setup $(CLIENT)/node_modules/.installed
 
 lock:
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
+
+openapi: setup
+	$(BIN)/yousync openapi docs/openapi.json
 
 clean:
 	rm -rf .venv benchmarks/.venv $(CLIENT)/node_modules $(CLIENT)/generated .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

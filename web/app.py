@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 import uvloop
 from aiohttp import web
@@ -10,6 +12,7 @@ from web.auth import authenticate
 from web.contract import AUTHENTICATE, Contract, register
 from web.cors import install_cors, preflights
 from web.docs import install_docs
+from web.openapi import document
 from web.problems import problems
 from web.requests import install_requests, refusals, requests
 from web.routes import (
@@ -63,6 +66,11 @@ MAX_LINE_BYTES = 2**15  # the longest address that a query may hold is 2048 lett
 _DESCRIPTION = "Dubbing practice: a learner's recording goes in, scores come out, progress is streamed."
 
 
+def described() -> dict[str, Any]:
+    """The OpenAPI document of all of it."""
+    return document(CONTRACTS, title="YouSync", version=service.VERSION, description=_DESCRIPTION)
+
+
 def make_app(settings: Settings, *, with_worker: bool) -> web.Application:
     """The application, not started; `with_worker` runs the engine in the same process."""
     app = web.Application(
@@ -75,7 +83,7 @@ def make_app(settings: Settings, *, with_worker: bool) -> web.Application:
     install_cors(app, settings.allowed_origins)
     register(app, CONTRACTS)
     install_metrics(app)
-    install_docs(app, CONTRACTS, title="YouSync", version=service.VERSION, description=_DESCRIPTION)
+    install_docs(app, described())
     app.cleanup_ctx.append(resources(with_worker=with_worker))
     app.on_shutdown.append(_end_streams)
     return app

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from web.conditional import conditional, etag_of
-from web.contract import Contract, spellings
-from web.openapi import document
+from web.contract import spellings
 from web.replies import encode
 
 STATIC = Path(__file__).parent / "static"
@@ -70,14 +70,10 @@ _REDOC_PAGE = Template(
 
 def install_docs(
     app: web.Application,
-    contracts: Sequence[Contract],
-    *,
-    title: str = "YouSync",
-    version: str = "1.0.0",
-    description: str = "",
+    document: Mapping[str, Any],
 ) -> None:
-    """Serve the document of `contracts` and both pages, each under the four spellings of its path."""
-    body = encode(document(contracts, title=title, version=version, description=description))
+    """Serve an OpenAPI document and both pages, each under the four spellings of its path."""
+    body, title = encode(document), document["info"]["title"]
     handlers: dict[str, Handler] = {
         "/openapi.json": _openapi(body),
         "/docs": _page(_SWAGGER_PAGE, f"{title}: Swagger UI"),

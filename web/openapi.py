@@ -19,6 +19,7 @@ from yousync.errors import YouSyncError
 
 VERSION = "3.1.1"
 _REF = "#/components/schemas/{model}"
+_EXAMPLE = "#/components/examples/{code}"
 _PLACES = {"path": "path", "query": "query", "header": "header"}
 _MEDIA = {"body": "application/json", "form": "multipart/form-data"}
 _SECURITY: dict[Auth, list[dict[str, list[str]]]] = {
@@ -88,6 +89,7 @@ def document(
         "paths": paths,
         "components": {
             "schemas": {**_referred_to(paths, components), "Problem": PROBLEM_SCHEMA},
+            "examples": {e.code: _example(e) for e in sorted(_raised(endpoints), key=lambda each: each.code)},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
@@ -229,7 +231,12 @@ def _failures(raises: Iterable[type[YouSyncError]]) -> dict[str, Any]:
         }
         responses[str(status)] = {
             "description": " · ".join(dict.fromkeys(error.title for error in errors)),
-            "content": {PROBLEM_TYPE: {"schema": schema, "examples": {e.code: _example(e) for e in errors}}},
+            "content": {
+                PROBLEM_TYPE: {
+                    "schema": schema,
+                    "examples": {e.code: {"$ref": _EXAMPLE.format(code=e.code)} for e in errors},
+                }
+            },
             **_failure_headers(status),
         }
     responses["default"] = {
@@ -237,6 +244,10 @@ def _failures(raises: Iterable[type[YouSyncError]]) -> dict[str, Any]:
         "content": {PROBLEM_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}},
     }
     return responses
+
+
+def _raised(endpoints: Iterable[Endpoint]) -> set[type[YouSyncError]]:
+    return {error for endpoint in endpoints for error in endpoint.raises}
 
 
 def _example(error: type[YouSyncError]) -> dict[str, Any]:
@@ -255,5 +266,9 @@ def _example(error: type[YouSyncError]) -> dict[str, Any]:
 
 
 def _failure_headers(status: int) -> dict[str, Any]:
-    names = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
-    return {"headers": {names[status]: {"schema": {"type": "string"}}}} if status in names else {}
+    names = {
+        401: ["WWW-Authenticate"],
+        429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
+        503: ["Retry-After"],
+    }.get(status, [])
+    return {"headers": {name: {"schema": {"type": "string"}} for name in names}} if names else {}

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from web.app import CONTRACTS
-from web.openapi import document
+from web.app import described
 from web.replies import encode
 
 pytestmark = pytest.mark.browser
@@ -31,6 +30,6 @@ async def node(tool: str, *arguments: str) -> None:
 
 async def test_the_client_and_its_use_are_well_typed(tmp_path: Path) -> None:
     spec = tmp_path / "openapi.json"
-    spec.write_bytes(encode(document(CONTRACTS)))
+    spec.write_bytes(encode(described()))
     await node("openapi-typescript", str(spec), "--output", "generated/schema.d.ts")
     await node("tsc", "--project", ".")

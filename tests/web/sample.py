@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from web.contract import AUTHENTICATE, Contract, DbId, Encoded, Reply, register
 from web.docs import install_docs
+from web.openapi import document
 from web.problems import problems
 from web.requests import install_requests, requests
 from web.uploads import AudioFile, UploadBudget, receive
@@ -205,5 +206,5 @@ def make_app(*, budget: int = 1_000_000) -> web.Application:
     app[MADE] = []
     install_requests(app)
     register(app, [routes])
-    install_docs(app, [routes], title="Sample", version="1.0.0", description="A sample.")
+    install_docs(app, document([routes], title="Sample", version="1.0.0", description="A sample."))
     return app

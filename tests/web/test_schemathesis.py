@@ -27,7 +27,7 @@ async def run(config: Path, url: str, *options: str) -> tuple[int, str]:
     """Schemathesis' exit status and report."""
     argv = ["-m", "schemathesis.cli", "--no-color", "--config-file", str(config), "run", f"{url}/openapi.json"]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *argv, *options, "--generation-deterministic", "--workers", "2"),
+        *(sys.executable, *argv, *options, "--generation-deterministic"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=config.parent,  # it leaves files behind

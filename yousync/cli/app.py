@@ -9,6 +9,7 @@ from yousync.cli.bring import import_
 from yousync.cli.db import db
 from yousync.cli.demo import demo
 from yousync.cli.jobs import jobs
+from yousync.cli.openapi import openapi
 from yousync.cli.seed import seed
 from yousync.cli.serve import web, worker
 from yousync.cli.settings import settings
@@ -34,4 +35,5 @@ app.command()(token)
 app.command()(web)
 app.command()(worker)
 app.add_typer(analyzer, name="analyzer")
+app.command()(openapi)
 app.command()(settings)
