@@ -16,6 +16,7 @@ from jobs.outcomes import Concluded, Deleted, Delivered, Done, Forgotten, Outcom
 from jobs.pipeline import Move
 from jobs.script import Fenced
 from jobs.stages.clean import clean
+from jobs.stages.mix import mix
 from jobs.stages.persist import persist
 from jobs.stages.preprocess import preprocess
 from jobs.stages.submit import submit
@@ -64,6 +65,8 @@ def work_of(deps: Deps, state: State) -> Work:
             return Work(run=preprocess, timeout=timeout, tries=settings.preprocess_tries)
         case State.CLEANING:
             return Work(run=clean, timeout=settings.upload_timeout_seconds, tries=settings.upload_tries)
+        case State.MIXING:
+            return Work(run=mix, timeout=settings.mix_timeout_seconds, tries=settings.mix_tries)
         case State.PERSISTING:
             return Work(run=persist, timeout=settings.persist_timeout_seconds, tries=settings.submit_tries)
         case _:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
 from jobs.store import Store
 from models.db import connected
 from yousync.analysis import AnalysisClient, open_analysis
+from yousync.mixing import Mixer
 from yousync.preprocessing import PreprocessClient, open_preprocessing
 from yousync.settings import Settings
 from yousync.storage import Storage, open_storage
@@ -28,6 +29,7 @@ class Deps:
     storage: Storage
     analysis: AnalysisClient
     preprocessing: PreprocessClient
+    mixer: Mixer = field(default_factory=Mixer)
 
 
 @asynccontextmanager
@@ -47,4 +49,5 @@ async def open_deps(settings: Settings, *, application: str) -> AsyncIterator[De
             storage=await stack.enter_async_context(open_storage(settings)),
             analysis=await stack.enter_async_context(open_analysis(settings)),
             preprocessing=await stack.enter_async_context(open_preprocessing(settings)),
+            mixer=Mixer(processes=settings.mix_processes),
         )

@@ -45,7 +45,10 @@ class Script:
             "stages": STAGE_OF,
             "faces": {state: f"{PROGRESS[state]} {MESSAGES[state]}" for state in State},
             "names": list(Stage),
-            "in_flight_limit": settings.analysis_max_in_flight,
+            "in_flight_limits": {
+                Stage.SUBMIT: settings.analysis_max_in_flight,
+                Stage.MIX: settings.mix_max_in_flight,
+            },
         }
 
     async def run(self, command: str, body: bytes = b"", **arguments: Any) -> list[Any]:

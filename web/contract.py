@@ -8,7 +8,7 @@ bearer-protected, `user: ... | None` takes the bearer where there is one, `admin
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypedDict, TypeVar, Unpack
 
 from aiohttp import web
@@ -32,6 +32,7 @@ class Options(TypedDict, total=False):
     """What a route may declare; `Contract.route` explains each."""
 
     status: int
+    also: Mapping[int, type[BaseModel]]
     raises: Sequence[type[YouSyncError]]
     events: type[BaseModel] | None
     name: str | None
@@ -54,6 +55,7 @@ class Contract:
         path: str,
         *,
         status: int = 200,
+        also: Mapping[int, type[BaseModel]] | None = None,
         raises: Sequence[type[YouSyncError]] = (),
         events: type[BaseModel] | None = None,
         name: str | None = None,
@@ -64,6 +66,7 @@ class Contract:
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Declare a handler. `path` has neither the /api prefix nor, as a rule, a trailing slash.
 
+        `also` documents replies of another status than `status`, which the handler gives to its Reply.
         `raises` lists what the handler itself raises; the errors of auth and validation add themselves.
         `events` documents a text/event-stream: such a handler returns a Streamed.
         `name` is the operationId, the function's name unless given.
@@ -85,6 +88,7 @@ class Contract:
                     path=spelling,
                     name=operation,
                     status=status,
+                    also=also,
                     raises=raises,
                     events=events,
                     limit=limit,

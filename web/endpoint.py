@@ -95,6 +95,7 @@ class Endpoint:
     method: Method
     path: str  # the documented spelling
     status: int
+    also: Mapping[int, type[BaseModel]]  # replies of other statuses, by those
     handler: Callable[..., Awaitable[Any]]
     inputs: dict[str, type[BaseModel]]  # by location
     auth: Auth
@@ -170,6 +171,7 @@ def endpoint(
     path: str,
     name: str,
     status: int = 200,
+    also: Mapping[int, type[BaseModel]] | None = None,
     raises: Sequence[type[YouSyncError]] = (),
     events: type[BaseModel] | None = None,
     limit: Limit = "default",
@@ -208,10 +210,11 @@ def endpoint(
         method=method,
         path=path,
         status=status,
+        also=also or {},
         handler=handler,
         inputs=inputs,
         auth=auth,
-        reply=reply_type(hints.get("return")),
+        reply=_apart_from(also or {}, reply_type(hints.get("return"))),
         events=events,
         raises=tuple(dict.fromkeys((*raises, *implied))),
         limit=limit,
@@ -228,6 +231,12 @@ def _repeatable(headers: type[BaseModel] | None) -> type[BaseModel]:
     if headers is None:
         return Repeatable
     return create_model(f"{headers.__name__}AndKey", __base__=(headers, Repeatable), __doc__=headers.__doc__)
+
+
+def _apart_from(also: Mapping[int, type[BaseModel]], reply: Any) -> Any:
+    """The body of the usual reply: of those that the handler gives, the one that is documented with no other status."""
+    usual = [kind for kind in getattr(reply, "__args__", ()) if kind not in also.values()] if also else []
+    return usual[0] if len(usual) == 1 else reply
 
 
 def _auth(keywords: Sequence[str], hints: dict[str, Any]) -> Auth:

@@ -115,6 +115,8 @@ def _schemas(endpoints: Iterable[Endpoint]) -> tuple[_Schemas, dict[str, Any]]:
             wanted.append(((endpoint.name, location), "validation", TypeAdapter(model)))
         if endpoint.reply is not None:
             wanted.append(((endpoint.name, "reply"), "serialization", TypeAdapter(endpoint.reply)))
+        for status, model in endpoint.also.items():
+            wanted.append(((endpoint.name, str(status)), "serialization", TypeAdapter(model)))
         if endpoint.events is not None:
             wanted.append(((endpoint.name, "events"), "serialization", TypeAdapter(endpoint.events)))
     found, rest = TypeAdapter.json_schemas(wanted, ref_template=_REF)
@@ -129,6 +131,7 @@ def _operation(endpoint: Endpoint, schemas: _Schemas, components: dict[str, Any]
         "description": endpoint.description,
         "responses": {
             str(endpoint.status): _success(endpoint, schemas, components),
+            **_also(endpoint, schemas, components),
             **_unchanged(endpoint),
             **_failures(endpoint.raises),
         },
@@ -209,6 +212,15 @@ def _event(data: dict[str, Any]) -> dict[str, Any]:
             "retry": {"type": "integer", "description": "Milliseconds after which to come back when the stream ends"},
         },
     }
+
+
+def _also(endpoint: Endpoint, schemas: _Schemas, components: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for status in endpoint.also:
+        schema = schemas[endpoint.name, str(status)]
+        content = {"schema": schema, "example": example(schema, components)}
+        found[str(status)] = {"description": HTTPStatus(status).phrase, "content": {"application/json": content}}
+    return found
 
 
 def _unchanged(endpoint: Endpoint) -> dict[str, Any]:

@@ -7,16 +7,18 @@
     │                         WebhookSignatureInvalid
     ├── Forbidden 403         AdminOnly · AccountDeactivated
     ├── NotFound 404          TokenNotFound · ScriptNotFound · ActorNotFound · UrlNotFound · JobNotFound ·
-    │                         ResultsNotFound · ScoreNotFound · VideoRequestNotFound
+    │                         ResultsNotFound · ScoreNotFound · VideoRequestNotFound ·
+    │                         NothingRecorded · BackgroundMissing · DubbingNotFound
     ├── UploadTooSlow 408
     ├── Conflict 409          OperationRefused · BookmarkExists · IdempotencyKeyBusy · EmailTaken
     ├── TooLarge 413          FileTooLarge · WebhookTooLarge
     ├── Unprocessable 422     ValidationFailed · EmptyAudio · NotAudio · AudioTooLong ·
-    │                         IdempotencyKeyReused
+    │                         IdempotencyKeyReused · NotMixable
     ├── TooManyJobs 429
     ├── RateLimited 429
+    ├── DubbingFailed 500
     └── Unavailable 503       StagingFull · UploadsBusy · DependencyDown · SignInNotConfigured ·
-                              PreprocessingNotConfigured
+                              PreprocessingNotConfigured · DubbingPending
 
 The web layer renders them as problem+json (RFC 9457) and the OpenAPI document lists them from the same
 classes, so what is documented and what is answered cannot drift apart.
@@ -273,6 +275,30 @@ class VideoRequestNotFound(NotFound):
     title_ko = "영상 요청을 찾을 수 없습니다"
 
 
+class NothingRecorded(NotFound):
+    """None of the clip's sentences has a recording by this learner."""
+
+    code = "no_recordings"
+    title = "No recordings"
+    title_ko = "아직 녹음이 없습니다. 먼저 문장을 녹음해 주세요"
+
+
+class BackgroundMissing(NotFound):
+    """The clip has no background sound that a dubbing could be laid over."""
+
+    code = "background_missing"
+    title = "No background sound"
+    title_ko = "이 클립에는 배경음이 없어 더빙을 만들 수 없습니다"
+
+
+class DubbingNotFound(NotFound):
+    """This learner has made no dubbing of the clip yet."""
+
+    code = "dubbing_not_found"
+    title = "Dubbing not found"
+    title_ko = "아직 만든 더빙이 없습니다"
+
+
 class UploadTooSlow(YouSyncError):
     """The sender fell below the minimum rate, or stopped sending."""
 
@@ -394,6 +420,14 @@ class IdempotencyKeyReused(Unprocessable):
     title_ko = "이미 다른 요청에 사용된 Idempotency-Key입니다"
 
 
+class NotMixable(Unprocessable):
+    """No dubbing can be made of this: a recording cannot be read or is gone, or the clip is too long."""
+
+    code = "not_mixable"
+    title = "Cannot be mixed"
+    title_ko = "이 녹음으로는 더빙을 만들 수 없습니다"
+
+
 class TooManyJobs(YouSyncError):
     """This user or address has as many jobs in flight as allowed."""
 
@@ -410,6 +444,14 @@ class RateLimited(YouSyncError):
     status = 429
     title = "Too many requests"
     title_ko = "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요"
+
+
+class DubbingFailed(YouSyncError):
+    """Mixing went wrong again and again; asking again begins anew."""
+
+    code = "dubbing_failed"
+    title = "Dubbing failed"
+    title_ko = "더빙 합성에 실패했습니다. 잠시 후 다시 시도해 주세요"
 
 
 class Unavailable(YouSyncError):
@@ -456,3 +498,11 @@ class SignInNotConfigured(Unavailable):
     code = "sign_in_not_configured"
     title = "Sign-in with Google is not configured"
     title_ko = "구글 로그인이 설정되지 않았습니다"
+
+
+class DubbingPending(Unavailable):
+    """The dubbing is still being made; the same request finds it again."""
+
+    code = "dubbing_pending"
+    title = "Dubbing under way"
+    title_ko = "더빙을 합성하고 있습니다. 잠시 후 다시 시도해 주세요"

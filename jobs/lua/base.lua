@@ -15,7 +15,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local DUE, QUEUE = P .. 'due', P .. 'queue'
 local STAGED, STAGED_BYTES = P .. 'staged', P .. 'staged_bytes'
-local IN_FLIGHT = { submitting = true, waiting = true }
+local IN_FLIGHT = { submitting = 'submit', waiting = 'submit', mixing = 'mix' } -- who takes room before which stage
 local ASKING = { submitting = true, ordering = true } -- a server is being asked, or its answer is being looked at
 local ASKED = { waiting = true, preparing = true }
 local WRITING = { uploading = true, mixing = true } -- whoever holds the claim may be writing to S3

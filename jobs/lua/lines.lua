@@ -21,11 +21,15 @@ local function paused_key(stage) return P .. 'paused:' .. stage end
 local function breaker_key(stage) return P .. 'breaker:' .. stage end
 local function suspects_key(stage) return P .. 'suspects:' .. stage end
 
-local function in_flight()
-  return redis.call('ZCARD', state_key('submitting')) + redis.call('ZCARD', state_key('waiting'))
+local function in_flight(stage)
+  local found = 0
+  for state, of in pairs(IN_FLIGHT) do
+    if of == stage then found = found + redis.call('ZCARD', state_key(state)) end
+  end
+  return found
 end
 
--- Who is out at the analysis server already stands before all who need room there, or they would wait for each other.
+-- Who has its room at a stage already stands before all who need some there, or they would wait for each other.
 local OUT = 1e12
 local function standing(state, place)
   return IN_FLIGHT[state] and place - OUT or place
@@ -39,8 +43,8 @@ local function room(stage)
     if tonumber(breaker[1]) > now or tonumber(breaker[2] or 0) > now then return nil, false end
     return 1, true
   end
-  if stage == 'submit' then return a.in_flight_limit - in_flight(), false end
-  return math.huge, false
+  local limit = a.in_flight_limits[stage]
+  return limit and limit - in_flight(stage) or math.huge, false
 end
 
 -- Those that stood in line longest go next, as many as there is room for. A job stays in line until it is

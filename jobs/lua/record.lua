@@ -22,7 +22,7 @@ local function step(id, source, target, move, fields, event)
   if fields.claim or a.stages[source] ~= a.stages[target] then untried(a.stages[source], id) end
   log(id, version, move, source, target, event)
   tell(id, fields.message or a.faces[source] ~= a.faces[target])
-  if IN_FLIGHT[source] and not IN_FLIGHT[target] then nudge('submit') end
+  if IN_FLIGHT[source] and IN_FLIGHT[source] ~= IN_FLIGHT[target] then nudge(IN_FLIGHT[source]) end
   return version
 end
 

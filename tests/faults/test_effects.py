@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from tests.faults.killing import SCENARIOS
+from tests.faults.test_dubbing import EFFECTS as OF_DUBBINGS
 from tests.faults.test_operators import ACTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,7 @@ def test_every_effect_is_where_some_test_kills_a_process() -> None:
     again = (ROOT / "tests/faults/test_again.py").read_text()
     killed = {
         *re.findall(r'"(?:kill:)?(\w+\.\w+)\.(?:\{moment\}|before|after):\d', again),
+        *OF_DUBBINGS,
         *(effect for scenario in SCENARIOS for effect in scenario.effects),
         *(effect for of_action in ACTIONS.values() for effect in of_action),
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from jobs.pipeline import CHOICES, MOVES, Move, legal
 from yousync.job import STAGE_OF, Job, Stage, State
 
-IN_FLIGHT = {State.SUBMITTING, State.WAITING}
+IN_FLIGHT = {State.SUBMITTING: Stage.SUBMIT, State.WAITING: Stage.SUBMIT, State.MIXING: Stage.MIX}
 ASKS = {Stage.SUBMIT, Stage.PREPROCESS}  # stages that have nothing to do once a result is there
 OUT = 1e12  # those who are in flight already stand so many places further ahead
 
@@ -70,7 +70,7 @@ class Breaker:
 class World:
     """All jobs, and who stands where."""
 
-    limit: int
+    limits: dict[Stage, int]
     breaker_jobs: int
     jobs: dict[str, Model] = field(default_factory=dict)
     lines: dict[Stage, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
@@ -113,8 +113,9 @@ class World:
             return -math.inf, False
         if (breaker := self.breakers.get(stage)) is not None:
             return (-math.inf, False) if breaker.shut or breaker.trying else (1, True)
-        if stage is Stage.SUBMIT:
-            return self.limit - sum(not job.gone and job.state in IN_FLIGHT for job in self.jobs.values()), False
+        if stage in self.limits:
+            taken = sum(not job.gone and IN_FLIGHT.get(job.state) is stage for job in self.jobs.values())
+            return self.limits[stage] - taken, False
         return math.inf, False
 
     def called(self, stage: Stage) -> list[str]:

@@ -71,7 +71,13 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.world = World(limit=self.settings_.analysis_max_in_flight, breaker_jobs=self.settings_.breaker_jobs)
+        self.world = World(
+            limits={
+                Stage.SUBMIT: self.settings_.analysis_max_in_flight,
+                Stage.MIX: self.settings_.mix_max_in_flight,
+            },
+            breaker_jobs=self.settings_.breaker_jobs,
+        )
         self._seen: Seen | None = None
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -497,7 +503,9 @@ def _names(found: Any) -> set[str]:
 
 @pytest.mark.timeout(600)  # a failure is made small before it is shown
 def test_no_order_of_events_breaks_a_record(settings: Settings) -> None:
-    Machine.settings_ = settings.model_copy(update={"analysis_max_in_flight": 2, "breaker_jobs": 2})
+    Machine.settings_ = settings.model_copy(
+        update={"analysis_max_in_flight": 2, "mix_max_in_flight": 1, "breaker_jobs": 2}
+    )
     run_state_machine_as_test(
         Machine,
         settings=hypothesis_settings(

@@ -41,7 +41,9 @@ async def app(stack: Stack, settings: Settings, standin: Standin) -> AsyncIterat
     valkey = Redis.from_url(settings.redis_url.get_secret_value())
     await valkey.flushall()
     await valkey.aclose()
-    made = make_app(settings.model_copy(update={"sse_keepalive_seconds": 0.5}), with_worker=True)
+    made = make_app(
+        settings.model_copy(update={"sse_keepalive_seconds": 0.5, "synthesis_wait_seconds": 2.0}), with_worker=True
+    )
     async with serving(made, settings.port) as running:
         yield running
 

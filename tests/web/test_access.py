@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from models.dubbing_result import DubbingResult
 from models.user import User, ensure_user
 from models.video_request import Review, VideoRequest
 from tests.factories import bearer_of, make_attempt, make_script, make_user
@@ -83,6 +84,14 @@ async def video(owner: User) -> Ids:
     return {"job_id": await make_attempt(owner, kind="youtube", status="failed", state="failed")}
 
 
+async def dubbing(owner: User) -> Ids:
+    """A clip that was dubbed."""
+    script = await make_script()
+    job_id = await make_attempt(owner, script, kind="synthesis", script_id=None, result=None)
+    await DubbingResult.create(user=owner, token_id=script.token_id, job_id=job_id, s3_key="user_Dubbing_auido/x.wav")
+    return {"token_id": script.token_id, "job_id": job_id}
+
+
 TIMES: dict[str, Any] = {"start_time": 0, "end_time": 30}
 CLIP: dict[str, Any] = TIMES | {
     "token_name": "The bridge",
@@ -115,6 +124,11 @@ TABLE: dict[str, Row] = {
     "GET /youtube/process-status/{job_id}": public(video),
     "GET /youtube/process-progress/{job_id}": public(video),
     "POST /jobs/{job_id}/ticket": Row(make=attempt, nobody=401, other=404, owner=200, admin=200),
+    # Dubbings. Nobody has recorded anything of that clip but its owner, and it has no background.
+    "POST /synthesize/{token_id}": personal(attempt, 404, 404),
+    "GET /synthesize/jobs/{job_id}": personal(dubbing, 200, 404),
+    "GET /synthesize/jobs/{job_id}/progress": public(dubbing),
+    "GET /tokens/{token_id}/latest-dubbing": personal(dubbing, 200, 404),
     "GET /tokens/{token_id}/user-audios": personal(attempt, 200, 200),
     # My page: everybody has their own under a clip's id.
     "GET /mypage/tokens/{token_id}/analysis-status": personal(attempt, 200, 200),

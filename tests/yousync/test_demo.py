@@ -6,10 +6,12 @@ import json
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from yousync.audio import decode, sniff
 from yousync.demo import CATALOGUE, DEMO_SENTENCE, PITCH, RECORDINGS, TAKES
+from yousync.demo.stems import scenes, stems
 
 TOKENS: list[dict[str, Any]] = json.loads(CATALOGUE.read_text(encoding="utf-8"))["tokens"]
 
@@ -81,3 +83,16 @@ def test_each_tokens_pitch_is_bundled_and_lies_within_its_lines() -> None:
         assert times[-1] <= token["end_time"]
         assert len(voiced) > len(values) / 3
         assert all(60 < hz < 350 for hz in voiced)
+
+
+def test_dubbings_of_the_demo_have_stems_of_its_scenes_length() -> None:
+    for scene in scenes():
+        background, vocal = stems(scene).items()
+        assert [key.rsplit("/", 1)[1] for key, _ in (background, vocal)] == ["bgvoice.wav", "vocal.wav"]
+        seconds = scene["end_time"] - scene["start_time"]
+        heard = [np.frombuffer(decode(sound, max_seconds=60.0), dtype="<i2") for _, sound in (background, vocal)]
+        assert [len(sound) / 16000 for sound in heard] == pytest.approx([seconds, seconds], abs=0.01)
+        for line in scene["scripts"]:
+            start, end = (round((line[name] - scene["start_time"]) * 16000) for name in ("start_time", "end_time"))
+            assert np.abs(heard[1][start:end]).max() > 2000, "the line is heard where it is spoken"
+            assert np.abs(heard[1][end + 800 : end + 4000]).max() < 100, "and nothing after it"

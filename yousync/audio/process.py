@@ -83,15 +83,16 @@ class Child:
         """False once it is known to have ended."""
         return self._process.returncode is None
 
-    async def ask(self, question: bytes) -> bytes:
-        """Its answer; ChildDiedError when it ends first."""
+    async def ask(self, *question: bytes) -> bytes:
+        """Its answer to the parts of a question put together; ChildDiedError when it ends first."""
         pipe = self._process.stdin
         if pipe is None:
             raise ChildDiedError
         try:
-            pipe.write(LENGTH.pack(len(question)))
-            pipe.write(question)
-            await pipe.drain()
+            pipe.write(LENGTH.pack(sum(map(len, question))))
+            for part in question:
+                pipe.write(part)
+                await pipe.drain()
             answer = await self._receive()
         except (ConnectionError, asyncio.IncompleteReadError) as error:
             raise ChildDiedError from error

@@ -15,6 +15,7 @@ from models.db import connected
 from yousync import demo as bundled
 from yousync.cli.failure import CommandError, Exit
 from yousync.cli.lookup import DataOption, settings_for
+from yousync.cli.stems import put_stems
 from yousync.failures import StageFailure
 from yousync.settings import Settings
 from yousync.storage import open_storage
@@ -32,19 +33,20 @@ async def seed_file(settings: Settings, file: Path) -> Loaded:
     async with connected(settings, pool=1, application="yousync-seed"):
         loaded = await load_catalogue(catalogue)
     if file == bundled.CATALOGUE:
-        await _store_pitch(settings)
+        await _store_media(settings)
     return loaded
 
 
-async def _store_pitch(settings: Settings) -> None:
-    """What the demo's clips name in S3: the pitch of their actors. The same again changes nothing."""
+async def _store_media(settings: Settings) -> None:
+    """What the demo's clips have in S3: their actors' pitch, and the stems of their dubbings."""
     try:
         async with open_storage(settings) as storage:
             for key, contour in bundled.PITCH.items():
                 await storage.put(key, await asyncio.to_thread(contour.read_bytes), container="json")
+            await put_stems(storage)
     except StageFailure as error:
         raise CommandError(
-            f"the catalogue is loaded, but S3 does not take the actors' pitch: {error}", Exit.UNREACHABLE
+            f"the catalogue is loaded, but S3 does not take what belongs to it: {error}", Exit.UNREACHABLE
         ) from None
 
 

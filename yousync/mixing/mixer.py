@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 
 from yousync.audio.process import Child, ChildError, ChildTimeoutError
+from yousync.failpoints import failpoints
 from yousync.mixing.plan import Part, Plan
 
 _SECONDS_EACH = 60.0
@@ -23,16 +25,18 @@ class Unmixable(Exception):
 class Mixer:
     """At most `processes` mixes at once, each in a process that can open nothing and is killed when it hangs."""
 
-    def __init__(self, *, processes: int, seconds_each: float = _SECONDS_EACH) -> None:
+    def __init__(self, *, processes: int = 1, seconds_each: float = _SECONDS_EACH) -> None:
         self._places = asyncio.Semaphore(processes)
         self._seconds_each = seconds_each
 
-    async def mix(self, plan: Plan) -> bytes:
-        """The WAV of this plan; waits for a place first.
+    @failpoints("mixer.mix")
+    async def mix(self, gathered: Callable[[], Awaitable[Plan]]) -> bytes:
+        """The WAV of a plan, which is `gathered` once there is a place: nobody who waits holds any sound.
 
         Raises Unmixable; ChildError when the process died, did not start or took too long.
         """
         async with self._places:
+            plan = await gathered()
             try:
                 async with asyncio.timeout(self._seconds_each):
                     answer = await _answer(plan)
@@ -49,6 +53,6 @@ class Mixer:
 async def _answer(plan: Plan) -> bytes:
     child = await Child.start("yousync.mixing.hand", [])
     try:
-        return await child.ask(plan.to_bytes())
+        return await child.ask(*plan.to_parts())
     finally:
         await child.kill()

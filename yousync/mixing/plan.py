@@ -53,8 +53,8 @@ class Plan:
             for take, following in zip(ordered, [*nexts, self.seconds], strict=True)
         ]
 
-    def to_bytes(self) -> bytes:
-        """Its form in a pipe."""
+    def to_parts(self) -> list[bytes]:
+        """Its form in a pipe, in pieces: what is large is not copied."""
         sounds = [self.background, self.vocal or b"", *(take.audio for take in self.takes)]
         head = json.dumps(
             {
@@ -63,11 +63,11 @@ class Plan:
                 "sizes": [len(sound) for sound in sounds],
             }
         ).encode()
-        return b"".join([_SIZE.pack(len(head)), head, *sounds])
+        return [_SIZE.pack(len(head)), head, *sounds]
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """What `to_bytes` made."""
+        """What `to_parts` made, put together."""
         (size,) = _SIZE.unpack_from(data)
         at = _SIZE.size + size
         head = json.loads(data[_SIZE.size : at])

@@ -18,6 +18,10 @@ from yousync.mixing.laying import mix
 PLAN = Plan(samples.wav(2.0), samples.wav(2.0), (Take(samples.encoded("webm", "libopus"), 0.5, 1.5),), 2.0)
 
 
+async def gathered() -> Plan:
+    return PLAN
+
+
 def hands() -> set[int]:
     """The processes of ours that mix."""
     found = set()
@@ -39,22 +43,23 @@ async def one_hand() -> int:
 
 
 async def test_the_process_mixes_as_the_function_does_and_leaves_nothing_behind() -> None:
-    assert await Mixer(processes=1).mix(PLAN) == mix(PLAN)
+    assert await Mixer(processes=1).mix(gathered) == mix(PLAN)
     assert not hands()
 
 
 async def test_a_file_that_is_no_recording_is_said_to_be_none() -> None:
-    plan = Plan(PLAN.background, PLAN.vocal, (Take(samples.NOT_AUDIO["ffconcat"](), 0.0, 1.0),), 2.0)
+    async def hostile() -> Plan:
+        return Plan(PLAN.background, PLAN.vocal, (Take(samples.NOT_AUDIO["ffconcat"](), 0.0, 1.0),), 2.0)
 
     with pytest.raises(Unmixable) as told:
-        await Mixer(processes=1).mix(plan)
+        await Mixer(processes=1).mix(hostile)
 
     assert (told.value.part, told.value.code) == (Part.TAKE, "audio_unrecognised")
 
 
 async def test_no_more_than_so_many_mix_at_once() -> None:
     mixer = Mixer(processes=1)
-    mixing = [asyncio.create_task(mixer.mix(PLAN)) for _ in range(2)]
+    mixing = [asyncio.create_task(mixer.mix(gathered)) for _ in range(2)]
     most = 0
     while not all(task.done() for task in mixing):
         most = max(most, len(hands()))
@@ -66,18 +71,18 @@ async def test_no_more_than_so_many_mix_at_once() -> None:
 
 async def test_a_killed_process_is_told_of_and_its_place_is_free_again() -> None:
     mixer = Mixer(processes=1)
-    mixing = asyncio.create_task(mixer.mix(PLAN))
+    mixing = asyncio.create_task(mixer.mix(gathered))
     os.kill(await one_hand(), signal.SIGKILL)
 
     with pytest.raises(ChildDiedError):
         await mixing
 
-    assert await mixer.mix(PLAN)
+    assert await mixer.mix(gathered)
 
 
 async def test_a_process_that_hangs_is_killed() -> None:
     mixer = Mixer(processes=1, seconds_each=1.0)
-    mixing = asyncio.create_task(mixer.mix(PLAN))
+    mixing = asyncio.create_task(mixer.mix(gathered))
     began = time.monotonic()
     pid = await one_hand()
     os.kill(pid, signal.SIGSTOP)
