@@ -54,6 +54,7 @@ LEARNER_MESSAGES: dict[str, str] = {
     "too_short": "녹음이 너무 짧습니다. 다시 녹음해 주세요",
     "too_long": "녹음이 너무 깁니다. 짧게 다시 녹음해 주세요",
     "alignment_failed": "문장을 알아듣지 못했습니다. 처음부터 끝까지 다시 녹음해 주세요",
+    "never_ended": "이전 서버에서 끝나지 않은 분석입니다. 다시 녹음해 주세요",
     "no_speech": "목소리가 들리지 않습니다. 다시 녹음해 주세요",
     "preprocess_timeout": "영상 처리가 지연되고 있습니다. 잠시 후 다시 확인해 주세요",
     "preprocess_rejected": "이 영상은 처리할 수 없습니다",

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from models.analysis_result import Conclusion
 from models.importing.earlier import Fit
+from yousync.failures import LEARNER_MESSAGES
 from yousync.job import State
 from yousync.youtube import canonical_video
 
 Conclude = Callable[[bytes], Conclusion]
 """Reads what an analysis server sent, as for any webhook: the engine's own rule."""
 
-UNFINISHED = "이전 서버에서 끝나지 않은 분석입니다. 다시 녹음해 주세요"
-"""The message of an analysis that the earlier server never ended: "not finished there, please record again"."""
+NEVER_ENDED: Final = "never_ended"
+"""The code of an analysis that the earlier server left unfinished."""
 
 
 def letters(text: str) -> str:
@@ -50,7 +51,7 @@ def fit_result(conclude: Conclude) -> Fit:
             return row | _ended(ended, row["message"])
         if row["status"] == "failed":
             return row | _failed("analysis_failed", row["message"] or "")
-        return row | _failed("never_ended", UNFINISHED)
+        return row | _failed(NEVER_ENDED, LEARNER_MESSAGES[NEVER_ENDED])
 
     return fit
 

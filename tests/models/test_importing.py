@@ -15,11 +15,12 @@ import pytest_asyncio
 
 from jobs.results import conclusion_of
 from models.importing.earlier import TABLES, NotTheEarlierServer
-from models.importing.fitting import UNFINISHED
+from models.importing.fitting import NEVER_ENDED
 from models.importing.moving import Imported, ImportRefused, import_earlier
 from tests.conftest import NewDatabase
 from tests.yousync.cli.test_commands import yousync
 from yousync.cli.failure import Exit
+from yousync.failures import LEARNER_MESSAGES
 from yousync.local.postgres import Postgres
 from yousync.local.stack import Stack
 
@@ -127,7 +128,7 @@ async def test_results_have_one_shape_a_sentence_and_an_end(earlier: str, new_da
         if "-" in job_id
     }
     assert ended.keys() == {"7", "8", "9", "a"}
-    assert ended["7"] == ended["8"] == ("failed", "failed", UNFINISHED, "token")
+    assert ended["7"] == ended["8"] == ("failed", "failed", LEARNER_MESSAGES[NEVER_ENDED], "token")
     assert ended["9"] == ("failed", "failed", "S3 업로드 실패", "token")
     assert ended["a"][:2] == ("failed", "failed")
     assert rows["8a0c3c0e-1111-4222-8333-94445556667a"]["code"] == "no_speech"
