@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from yousync.analyzer import intonation, timing
 from yousync.analyzer.pitch import HOP_S
-from yousync.analyzer.pronunciation import Pronouncer, Pronunciation, SpokenWord, overall
+from yousync.analyzer.pronunciation import NoSpeech, Pronouncer, Pronunciation, SpokenWord, overall
 from yousync.analyzer.reference import Reference
 from yousync.analyzer.sounding import contour, energy, expression, rounded, warnings_of
 from yousync.analyzer.voice import Voice, listen
@@ -29,6 +29,7 @@ CLAIMS = (
     "A single phone is a hint. See docs/analysis.md."
 )
 _MISMATCH = 0.5
+_VOICE_FRAMES = 8  # 80 ms of voice, less than the shortest word
 _HESITATION_S = 0.4
 
 
@@ -48,11 +49,14 @@ def analyze(
     """
     voice = listen((np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes())
     heard = _assessed(pronouncer, samples, [word.text for word in line.words])
+    if heard.match < _MISMATCH and int((voice.voiced & voice.active).sum()) < _VOICE_FRAMES:
+        raise NoSpeech("No voice was found in the recording.")
     spans = _spans(heard.words)
     pitch = intonation.Track(
         np.arange(len(voice.hz), dtype=np.float64) * HOP_S, np.where(voice.active, voice.hz, np.nan)
     )
     melody = None
+    compared = reference is not None and reference.pitch is not None
     if reference and reference.pitch:
         melody = intonation.compare(pitch, spans, reference.pitch, reference.words)
     times = timing.compare(spans, reference.words) if reference else None
@@ -84,7 +88,7 @@ def analyze(
         "speech": expression(voice)
         | {"speech_rate": rounded(heard.speech_rate), "articulation_rate": rounded(heard.articulation_rate)},
         "energy": energy(voice),
-        "warnings": _warnings(voice, heard, melody, truncated=truncated),
+        "warnings": _warnings(voice, heard, melody, compared=compared, truncated=truncated),
         "engine": {"name": ENGINE, "version": VERSION, "calibration": heard.calibration, "claims": CLAIMS},
     }
 
@@ -242,7 +246,7 @@ def _failures(words: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def _warnings(
-    voice: Voice, heard: Pronunciation, melody: intonation.Intonation | None, *, truncated: bool
+    voice: Voice, heard: Pronunciation, melody: intonation.Intonation | None, *, compared: bool, truncated: bool
 ) -> list[str]:
     found = warnings_of(voice)
     if truncated:
@@ -250,5 +254,5 @@ def _warnings(
     if heard.match < _MISMATCH:
         found.append("content_mismatch")
     if melody is None:
-        found.append("no_reference_pitch")
+        found.append("intonation_unmeasured" if compared else "no_reference_pitch")
     return found

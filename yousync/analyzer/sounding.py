@@ -27,7 +27,7 @@ def contour(voice: Voice) -> list[dict[str, float | None]]:
 
 
 def energy(voice: Voice) -> dict[str, Any]:
-    """Level of the speech, how far it stands above the background (null without a quiet moment), what is clipped."""
+    """Level of the speech, how far it stands above the background, what is clipped; null without speech."""
     speech = voice.db[voice.active]
     return {
         "rms_dbfs": rounded(_mean_db(speech)) if len(speech) else None,
@@ -80,10 +80,10 @@ def rounded(value: float) -> float:
 
 def _snr(voice: Voice) -> float | None:
     quiet = voice.db[~voice.active]
-    # Without a silent moment the background cannot be told from the voice.
-    if len(quiet) < 0.05 * len(voice.db) or not voice.active.any():
+    if not voice.active.any():
         return None
-    return voice.speech_db - float(np.median(quiet))
+    # Without a silent moment the softest sounds have to stand for the background, which makes it louder than it is.
+    return voice.speech_db - (float(np.median(quiet)) if len(quiet) >= 0.05 * len(voice.db) else voice.noise_db)
 
 
 def _mean_db(levels: np.ndarray[Any, np.dtype[np.float64]]) -> float:
