@@ -97,6 +97,15 @@ class Engine:
         """
         return await self._accept(self._new_job(recording, await _digest(recording.audio)), recording.audio)
 
+    async def accept_all(self, recordings: Sequence[Recording]) -> list[Job]:
+        """The same for recordings of one learner that come together, in order: all are accepted, or none is."""
+        jobs = [self._new_job(each, await _digest(each.audio)) for each in recordings]
+        pairs = [(job, each.audio) for job, each in zip(jobs, recordings, strict=True)]
+        accepted = await self._deps.store.accept_all(pairs, owner_limit=self._limit(jobs[0]))
+        for job in {job.id: job for job in accepted}.values():
+            await self._recorded(job, new=any(job.id == each.id for each in jobs))
+        return accepted
+
     async def order(self, order: Order) -> Job:
         """The same for a job that needs no recording. Raises TooManyJobs, TokenNotFound.
 
@@ -105,17 +114,22 @@ class Engine:
         return await self._accept(self._new_order(order), None)
 
     async def _accept(self, job: Job, audio: bytes | None) -> Job:
+        accepted = await self._deps.store.accept(job, audio, owner_limit=self._limit(job))
+        await self._recorded(accepted, new=accepted.id == job.id)
+        return accepted
+
+    def _limit(self, job: Job) -> int:
         settings = self._deps.settings
-        limit = settings.max_jobs_per_address if job.user_id is None else settings.max_jobs_per_user
-        accepted = await self._deps.store.accept(job, audio, owner_limit=limit)
+        return settings.max_jobs_per_address if job.user_id is None else settings.max_jobs_per_user
+
+    async def _recorded(self, job: Job, *, new: bool) -> None:
         try:
-            await record_accepted(accepted)
+            await record_accepted(job)
         except IntegrityError:
             # Deleted between the check and here; the job itself finds that out when it ends.
             raise (TokenNotFound if job.script_id is None else ScriptNotFound) from None
-        if accepted.id == job.id:
+        if new:
             metrics.UPLOADS_ACCEPTED.labels(job.kind).inc()
-        return accepted
 
     async def deliver(self, job_id: str, body: bytes) -> Delivery:
         """Take the result of a job; durable when this returns.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -99,15 +99,8 @@ class Store(Records):
         arguments: dict[str, Any] = {
             "id": job.id,
             "fields": fields_of(job),
-            "move": Move.ACCEPT,
-            "target": job.state,
-            "staged": job.kind.recorded,
-            "dead": dict.fromkeys(DEAD, True),
-            "owner_limit": owner_limit,
-            "staged_limit": self._settings.staged_audio_bytes,
-            "dedupe_ms": self._settings.dedupe_seconds * 1000,
             "audio_key": keys.audio(job.id) if self._same and job.kind.recorded else None,
-            "audio_ms": self._audio_ms,
+            **self._accepting(job, owner_limit),
         }
         if not job.kind.recorded:
             reply = await self._run("accept", **arguments)
@@ -135,6 +128,39 @@ class Store(Records):
             case _:
                 await self.unstage(job.id)
                 raise StagingFull(retry_after=5)
+
+    async def accept_all(self, jobs: Sequence[tuple[Job, bytes]], *, owner_limit: int) -> list[Job]:
+        """The same for recordings of one owner that come together: all of them become jobs, or none does."""
+        for job, audio in jobs:
+            await self.stage(job.id, audio)
+            if not (self._same or await self._staging.pexpire(keys.audio(job.id), self._audio_ms)):
+                raise StagingFull(retry_after=1)
+        named = [
+            {"id": job.id, "fields": fields_of(job)} | ({"audio_key": keys.audio(job.id)} if self._same else {})
+            for job, _ in jobs
+        ]
+        reply = await self._run("accept_all", jobs=named, **self._accepting(jobs[0][0], owner_limit))
+        ids = [name.decode() for name in reply[1]] if reply[0] == b"accepted" else []
+        for job, _ in jobs:
+            if job.id not in ids:
+                await self.unstage(job.id)
+        if reply[0] == b"too_many":
+            raise TooManyJobs(retry_after=10)
+        records = await self.read_many(ids)
+        if not ids or len(records) < len(set(ids)):
+            raise StagingFull(retry_after=5)
+        return [records[job_id] for job_id in ids]
+
+    def _accepting(self, job: Job, owner_limit: int) -> dict[str, Any]:
+        return {
+            "target": job.state,
+            "staged": job.kind.recorded,
+            "dead": dict.fromkeys(DEAD, True),
+            "owner_limit": owner_limit,
+            "staged_limit": self._settings.staged_audio_bytes,
+            "dedupe_ms": self._settings.dedupe_seconds * 1000,
+            "audio_ms": self._audio_ms,
+        }
 
     async def _stage_and_accept(self, job_id: str, audio: bytes, arguments: dict[str, Any]) -> list[Any]:
         """Both in one round trip; audio whose job is refused goes by itself, as if it had been staged before."""

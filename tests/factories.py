@@ -47,9 +47,9 @@ async def make_script(words: str = "we cross at dawn", token: Token | None = Non
     return script
 
 
-async def make_user(full_name: str | None = None) -> User:
-    """An active learner."""
-    return await User.create(email=f"{secrets.token_hex(6)}@example.com", full_name=full_name)
+async def make_user(full_name: str | None = None, *, is_admin: bool = False) -> User:
+    """An active learner, or an operator."""
+    return await User.create(email=f"{secrets.token_hex(6)}@example.com", full_name=full_name, is_admin=is_admin)
 
 
 async def make_attempt(user: User, script: Script | None = None, *, token: Token | None = None, **changes: Any) -> str:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from web.metering import read_body
-from web.uploads import FilePart, read_form
+from web.uploads import FilePart, FileParts, read_form
 from yousync.errors import MalformedBody, NotFound, ValidationFailed, YouSyncError
 
 MAX_JSON_BYTES = 2**20
@@ -69,7 +69,8 @@ async def _raw(request: web.Request, location: str, model: type[BaseModel]) -> A
         case "header":
             return {name: request.headers[header] for name, header in _headers(model) if header in request.headers}
         case _:
-            return await read_form(request, file_field(model))
+            field, kind = file_field(model)
+            return await read_form(request, field, kind)
 
 
 def _flat(getall: Any, given: Mapping[str, str], model: type[BaseModel]) -> dict[str, Any]:
@@ -105,16 +106,17 @@ async def _json(request: web.Request) -> bytes:
     return raw
 
 
-def file_field(model: type[BaseModel]) -> str:
-    """The name of a form model's one file field; TypeError when it has none, or more."""
-    names = [
-        name
+def file_field(model: type[BaseModel]) -> tuple[str, type[FilePart]]:
+    """The name of a form model's one field of files, and whether it is one or several; TypeError for none or more."""
+    found = [
+        (name, kind)
         for name, field in model.model_fields.items()
-        if field.annotation is FilePart or FilePart in get_args(field.annotation)
+        for kind in (FilePart, FileParts)
+        if field.annotation is kind or kind in get_args(field.annotation)
     ]
-    if len(names) != 1:
-        raise TypeError(f"{model.__name__} needs exactly one AudioFile, not {len(names)}")
-    return names[0]
+    if len(found) != 1:
+        raise TypeError(f"{model.__name__} needs exactly one AudioFile, or AudioFiles, not {len(found)}")
+    return found[0]
 
 
 def _pointer(location: str, where: tuple[int | str, ...]) -> str:

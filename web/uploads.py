@@ -73,9 +73,15 @@ class FilePart:
             self._budget.release(self)
 
 
+class FileParts(FilePart):
+    """Several files under one name, none of them read yet: `receive_all` reads them."""
+
+
+_SCHEMA: dict[str, Any] = {"type": "string", "contentMediaType": "application/octet-stream"}
+AudioFiles = Annotated[InstanceOf[FileParts], WithJsonSchema({"type": "array", "items": _SCHEMA, "minItems": 1})]
 AudioFile = Annotated[
     InstanceOf[FilePart],
-    WithJsonSchema({"type": "string", "contentMediaType": "application/octet-stream"}),
+    WithJsonSchema(_SCHEMA),
 ]
 
 
@@ -110,8 +116,8 @@ def one_file(field: str) -> ValidationFailed:
     return ValidationFailed(errors=[{"pointer": f"/form/{field}", "detail": detail, "code": "one_file"}])
 
 
-async def read_form(request: web.Request, field: str) -> dict[str, Any]:
-    """Text fields up to the file named `field`, and that as an unread FilePart.
+async def read_form(request: web.Request, field: str, kind: type[FilePart] = FilePart) -> dict[str, Any]:
+    """Text fields up to the file named `field`, and that as an unread FilePart, or the first of several.
 
     Raises ValidationFailed when there is no such file, MalformedBody when the multipart is broken.
     """
@@ -127,7 +133,7 @@ async def read_form(request: web.Request, field: str) -> dict[str, Any]:
         if filename is not None:
             if name != field:
                 raise one_file(field)
-            values[field] = FilePart(request, field, part, form)
+            values[field] = kind(request, field, part, form)
             return values
         values[name or ""] = await _text(part)
     raise file_missing(field)
@@ -164,23 +170,62 @@ async def receive(
     """
     if (file.content_length or 0) > max_bytes + ENVELOPE_BYTES:
         raise FileTooLarge
-    if file.part.headers.get("Content-Transfer-Encoding", "").lower() not in _IDENTITY:
-        raise MalformedBody  # RFC 7578 section 4.7: no browser sends it, and it hides the real size
     stream = file.rest.stream
     stream.limit = stream.consumed + max_bytes + ENVELOPE_BYTES
     stream.min_bytes_per_s, stream.idle_timeout_s = min_bytes_per_s, idle_timeout_s
     file.charge(budget, 0, expected=min(file.content_length or 0, max_bytes))
-    data = bytearray()
-    while not file.part.at_eof():
-        try:
-            data += await file.part.read_chunk(CHUNK)
-        except (ValueError, AssertionError) as error:
-            raise MalformedBody from error
-        if len(data) > max_bytes:
-            raise FileTooLarge
-        file.charge(budget, len(data))
+    data = await _bytes(file, file.part, max_bytes=max_bytes, budget=budget)
     while (part := await file.rest.next()) is not None:
         name, filename = _names(part)
         if filename is not None or name == file.field:
             raise one_file(file.field)
+    return data
+
+
+async def receive_all(
+    files: FileParts, *, max_files: int, max_bytes: int, budget: UploadBudget
+) -> tuple[list[bytes], dict[str, str]]:
+    """The bytes of each file, in order, and the text fields that stand behind the first.
+
+    Each may have `max_bytes`, and all of them together what the budget has room for at best. Raises what `receive`
+    does, and ValidationFailed for more than `max_files`.
+    """
+    most = min(max_files * max_bytes, budget.limit)
+    if (files.content_length or 0) > most + ENVELOPE_BYTES:
+        raise FileTooLarge
+    stream = files.rest.stream
+    stream.limit = stream.consumed + most + ENVELOPE_BYTES
+    stream.min_bytes_per_s, stream.idle_timeout_s = MIN_BYTES_PER_S, IDLE_TIMEOUT_S
+    files.charge(budget, 0, expected=min(files.content_length or 0, most))
+    texts: dict[str, str] = {}
+    found = [await _bytes(files, files.part, max_bytes=max_bytes, budget=budget)]
+    while (part := await files.rest.next()) is not None:
+        name, filename = _names(part)
+        if filename is None:
+            texts[name or ""] = await _text(part)
+        elif name != files.field:
+            raise one_file(files.field)
+        elif len(found) == max_files:
+            detail = f"파일은 {max_files}개까지 보낼 수 있습니다"
+            pointer = f"/form/{files.field}"
+            raise ValidationFailed(errors=[{"pointer": pointer, "detail": detail, "code": "too_many"}])
+        else:
+            held = sum(map(len, found))
+            found.append(await _bytes(files, part, max_bytes=max_bytes, budget=budget, held=held))
+    return found, texts
+
+
+async def _bytes(file: FilePart, part: BodyPartReader, *, max_bytes: int, budget: UploadBudget, held: int = 0) -> bytes:
+    """One part's bytes, charged beside those `held` already."""
+    if part.headers.get("Content-Transfer-Encoding", "").lower() not in _IDENTITY:
+        raise MalformedBody  # RFC 7578 section 4.7: no browser sends it, and it hides the real size
+    data = bytearray()
+    while not part.at_eof():
+        try:
+            data += await part.read_chunk(CHUNK)
+        except (ValueError, AssertionError) as error:
+            raise MalformedBody from error
+        if len(data) > max_bytes:
+            raise FileTooLarge
+        file.charge(budget, held + len(data))
     return bytes(data)

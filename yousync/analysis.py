@@ -17,6 +17,7 @@ from yousync.failpoints import failpoints
 from yousync.failures import Down, Permanent, Transient, Unclear
 from yousync.job import Job, Kind
 from yousync.metrics import ANALYSIS_SECONDS, timed
+from yousync.queueing import AnalysisQueue, open_queue
 from yousync.settings import Settings
 
 _BUSY = {429, 502, 503}  # not taken, try later
@@ -85,9 +86,14 @@ class Progress(StrEnum):
 class AnalysisClient:
     """Asks for analyses. Raises Down, Transient, Unclear or Permanent (see yousync.failures)."""
 
-    def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
+    def __init__(self, session: aiohttp.ClientSession, settings: Settings, queue: AnalysisQueue | None = None) -> None:
         self._session = session
         self._settings = settings
+        self.queue = queue
+
+    def queues(self, job: Job) -> bool:
+        """Whether a job is asked about by way of the queue: recordings of clips, where there is one."""
+        return self.queue is not None and job.kind is not Kind.SCRIPT
 
     @failpoints("analysis.ask")
     @timed(ANALYSIS_SECONDS, "ask")
@@ -97,6 +103,14 @@ class AnalysisClient:
         Sends the job id as Idempotency-Key, so that a server which honours it starts one analysis however
         often it is asked.
         """
+        if self.queue is not None and self.queues(job):
+            await self.queue.send(
+                job,
+                audio_uri=question.audio_uri,
+                textgrid_uri=question.textgrid_uri,
+                pitch_uri=question.pitch_uri,
+            )
+            return None
         url, form = self._request(job, question)
         try:
             async with self._session.post(
@@ -193,7 +207,6 @@ def _seconds(header: str | None) -> float | None:
 async def open_analysis(settings: Settings) -> AsyncIterator[AnalysisClient]:
     """A client with its own connections; redirects are not followed, proxies of the environment not used."""
     timeout = aiohttp.ClientTimeout(total=settings.submit_timeout_seconds, connect=5)
-    async with aiohttp.ClientSession(
-        timeout=timeout, connector=aiohttp.TCPConnector(limit=settings.analysis_max_in_flight + 8)
-    ) as session:
-        yield AnalysisClient(session, settings)
+    connector = aiohttp.TCPConnector(limit=settings.analysis_max_in_flight + 8)
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session, open_queue(settings) as queue:
+        yield AnalysisClient(session, settings, queue)

@@ -1,8 +1,8 @@
 """Every failure a caller can see: its stable code, HTTP status and titles, drawn as one tree.
 
     YouSyncError
-    ├── BadRequest 400        MalformedBody · MalformedWebhook · ActorExists · RequestPending ·
-    │                         RequestNotRejected · GoogleTokenInvalid · EmailUnverified
+    ├── BadRequest 400        MalformedBody · MalformedWebhook · BatchMismatch · JobIdsMissing · ActorExists ·
+    │                         RequestPending · RequestNotRejected · GoogleTokenInvalid · EmailUnverified
     ├── Unauthenticated 401   TokenMissing · TokenInvalid (TokenReused) · TokenExpired · WebhookTokenInvalid ·
     │                         WebhookSignatureInvalid
     ├── Forbidden 403         AdminOnly · AccountDeactivated
@@ -74,6 +74,22 @@ class MalformedBody(BadRequest):
     code = "malformed_body"
     title = "Malformed request body"
     title_ko = "요청 본문을 읽을 수 없습니다"
+
+
+class BatchMismatch(BadRequest):
+    """A batch needs exactly one token id for each of its files."""
+
+    code = "batch_mismatch"
+    title = "There must be one token id for each file"
+    title_ko = "파일 수와 token_ids 수가 다릅니다"
+
+
+class JobIdsMissing(BadRequest):
+    """Nothing was asked about."""
+
+    code = "job_ids_missing"
+    title = "No job ids are given"
+    title_ko = "job_ids가 필요합니다"
 
 
 class MalformedWebhook(BadRequest):

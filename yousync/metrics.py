@@ -141,7 +141,7 @@ class Attempt(StrEnum):
 CODES: Final = frozenset(
     {
         *("", *LEARNER_MESSAGES),
-        *("analysis_down", "analysis_unclear", "preprocess_down", "preprocess_unclear"),
+        *("analysis_down", "analysis_unclear", "preprocess_down", "preprocess_unclear", "queue_down", "queue_refused"),
         *("database_down", "storage_down", "storage_refused"),
         *("internal_error", "result_lost", "stage_timeout", "worker_lost"),
     }

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     webhook_url: str
     script_webhook_url: str | None = None
     analysis_status_url: str | None = None
+    use_sqs_queue: bool = False
+    sqs_queue_url: str | None = None
+    aws_endpoint_url_sqs: str | None = None
     preprocess_server_url: str | None = None
     youtube_webhook_url: str | None = None
 
@@ -59,6 +62,7 @@ class Settings(BaseSettings):
 
     # --- what an upload may be ---------------------------------------------------------------------
     max_upload_bytes: int = Field(15 * 2**20, gt=0)
+    max_batch_files: int = Field(20, gt=0, le=50)
     max_audio_seconds: float = Field(60.0, gt=0)
     uploads_in_flight_bytes: int = Field(256 * 2**20, gt=0)
     staged_audio_bytes: int = Field(512 * 2**20, gt=0)
@@ -198,6 +202,12 @@ class Settings(BaseSettings):
     def _lease_outlives_renewal(self) -> Settings:
         if self.lease_seconds < 0.3:
             raise ValueError("LEASE_SECONDS below 0.3 cannot be renewed in time")
+        return self
+
+    @model_validator(mode="after")
+    def _queue_has_an_address(self) -> Settings:
+        if self.use_sqs_queue and not self.sqs_queue_url:
+            raise ValueError("USE_SQS_QUEUE needs SQS_QUEUE_URL")
         return self
 
     @classmethod

@@ -58,24 +58,15 @@ local function close(id, owner, dedupe, target)
   redis.call('ZREMRANGEBYSCORE', state_key(target), '-inf', now - a.record_ms)
 end
 
--- The blob, where there is one, is staged already (with a TTL); what follows makes it a job. Nothing is written
--- when refused.
-function commands.accept()
-  local id, fields = a.id, a.fields
-  if redis.call('EXISTS', job_key(id)) == 1 then -- sent twice, and its audio staged twice
-    if a.audio_key and redis.call('HEXISTS', STAGED, id) == 1 then redis.call('PEXPIRE', a.audio_key, a.audio_ms) end
-    return { 'known', id }
-  end
-  local known = redis.call('GET', P .. 'dedupe:' .. fields.dedupe)
-  if known then
-    local state = redis.call('HGET', job_key(known), 'state')
-    if state and not a.dead[state] then return { 'known', known } end
-  end
-  if redis.call('SCARD', owner_key(fields.owner)) >= a.owner_limit then return { 'too_many' } end
-  local staged = tonumber(redis.call('GET', STAGED_BYTES) or 0)
-  if staged + tonumber(fields.size) > a.staged_limit then return { 'full' } end
-  if a.audio_key and redis.call('PEXPIRE', a.audio_key, a.audio_ms) == 0 then return { 'unstaged' } end
+-- The job that an upload already is, unless it has come to nothing.
+local function known_as(dedupe)
+  local known = redis.call('GET', P .. 'dedupe:' .. dedupe)
+  local state = known and redis.call('HGET', job_key(known), 'state')
+  return state and not a.dead[state] and known or nil
+end
 
+-- A job comes to be.
+local function enter(id, fields)
   redis.call('SET', P .. 'dedupe:' .. fields.dedupe, id, 'PX', a.dedupe_ms)
   redis.call('SADD', owner_key(fields.owner), id)
   if a.staged and redis.call('HSET', STAGED, id, fields.size) == 1 then
@@ -84,9 +75,51 @@ function commands.accept()
   fields.created_ms = int(now)
   fields.began_ms = int(now)
   fields.place = take_place(fields.owner)
-  local version = step(id, false, a.target, a.move, fields, {})
-  dispatch(id, version)
+  dispatch(id, step(id, false, a.target, 'accept', fields, {}))
+end
+
+-- The blob, where there is one, is staged already (with a TTL); what follows makes it a job. Nothing is written
+-- when refused.
+function commands.accept()
+  local id, fields = a.id, a.fields
+  if redis.call('EXISTS', job_key(id)) == 1 then -- sent twice, and its audio staged twice
+    if a.audio_key and redis.call('HEXISTS', STAGED, id) == 1 then redis.call('PEXPIRE', a.audio_key, a.audio_ms) end
+    return { 'known', id }
+  end
+  local known = known_as(fields.dedupe)
+  if known then return { 'known', known } end
+  if redis.call('SCARD', owner_key(fields.owner)) >= a.owner_limit then return { 'too_many' } end
+  local staged = tonumber(redis.call('GET', STAGED_BYTES) or 0)
+  if staged + tonumber(fields.size) > a.staged_limit then return { 'full' } end
+  if a.audio_key and redis.call('PEXPIRE', a.audio_key, a.audio_ms) == 0 then return { 'unstaged' } end
+
+  enter(id, fields)
   return { 'accepted', id, redis.call('HGETALL', job_key(id)) }
+end
+
+-- Many at once, all or none: who each of them is, in order. Those that are known already need no room.
+function commands.accept_all()
+  local found, named, new, bytes = {}, {}, {}, 0
+  for i, one in ipairs(a.jobs) do
+    local fields = one.fields
+    local id = redis.call('EXISTS', job_key(one.id)) == 1 and one.id or named[fields.dedupe] or known_as(fields.dedupe)
+    if not id then
+      id = one.id
+      named[fields.dedupe] = id
+      new[#new + 1] = one
+      bytes = bytes + tonumber(fields.size)
+    end
+    found[i] = id
+  end
+  if #new > 0 and redis.call('SCARD', owner_key(new[1].fields.owner)) + #new > a.owner_limit then
+    return { 'too_many' }
+  end
+  if tonumber(redis.call('GET', STAGED_BYTES) or 0) + bytes > a.staged_limit then return { 'full' } end
+  for _, one in ipairs(new) do
+    if one.audio_key and redis.call('PEXPIRE', one.audio_key, a.audio_ms) == 0 then return { 'unstaged' } end
+  end
+  for _, one in ipairs(new) do enter(one.id, one.fields) end
+  return { 'accepted', found }
 end
 
 -- A record for a row that has lost its own: its audio is in S3, the next stage is the analysis.

@@ -54,11 +54,11 @@ async def _ask(deps: Deps, job: Job) -> Waiting | Delivered:
     except Unclear:
         if deps.settings.analysis_idempotent:
             raise
-        return Waiting(deps.settings.analysis_wait_seconds)
+        return Waiting(deps.settings.analysis_wait_seconds, queued=deps.analysis.queues(job))
     if reply is not None:
         metrics.RESULTS.labels("reply", await deps.store.deliver(job.id, reply)).inc()
         return Delivered()
-    return Waiting(deps.settings.analysis_wait_seconds, answered=True)
+    return Waiting(deps.settings.analysis_wait_seconds, answered=True, queued=deps.analysis.queues(job))
 
 
 async def _question(storage: Storage, job: Job) -> Question:

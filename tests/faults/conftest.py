@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from jobs.deps import open_deps
-from tests.factories import make_script
+from tests.factories import make_script, make_user
 from tests.faults.chance import ALL, SEED
 from tests.faults.ground import SAID, Ground
 from tests.standing_in import control
@@ -27,11 +27,15 @@ async def ground(stack: Stack, settings: Settings, standin: Standin) -> AsyncIte
             "submit_timeout_seconds": 10.0,
             "drain_seconds": 0.2,
             "max_jobs_per_address": 1000,
+            "preprocess_server_url": standin.url,
+            "youtube_webhook_url": f"http://127.0.0.1:{settings.port}/youtube/webhook/process-complete",
+            "preprocess_wait_seconds": 3.0,
+            "preprocess_timeout_seconds": 10.0,
         }
     )
     async with open_deps(quick, application="tests") as deps, control(standin.url) as analysis:
-        script = await make_script()
-        yield Ground(stack=stack, settings=quick, deps=deps, script=script, analysis=analysis)
+        script, learner = await make_script(), await make_user()
+        yield Ground(stack=stack, settings=quick, deps=deps, script=script, learner=learner, analysis=analysis)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from pydantic import SecretStr
 from typing_extensions import override
 
-from tests.faults.ground import Ground, check, different, lasting, recorded, runs, unfinished
+from tests.faults.ground import Ground, lasting, recorded, runs, unfinished
+from tests.faults.plays import Batch, Play, Recording, Video
 from tests.processes import died
 from yousync.job import State
 from yousync.local.part import Part
@@ -38,6 +39,7 @@ class Scenario:
 
     name: str
     behaviour: Mapping[str, Any]
+    play: Play = field(default_factory=Recording)
     outcome: State = State.COMPLETED
     retries: int = 0
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -82,6 +84,21 @@ SCENARIOS = (
         behaviour={"mode": "normal", "delay_s": 3.0, "honour_idempotency": False},
         settings={"analysis_idempotent": False, "analysis_status_url": None, "analysis_wait_seconds": 8.0},
         effects=(*_ASKING, "record.wait", "webhook.deliver", "record.deliver"),
+    ),
+    Scenario(
+        name="batch",
+        behaviour={"mode": "normal", "delay_s": 0.2},
+        play=Batch(),
+        effects=("batch.accept", "audio.stage", "record.accept_all", "row.accept"),
+    ),
+    Scenario(
+        name="video",
+        behaviour={"mode": "normal", "delay_s": 0.2},
+        play=Video(),
+        effects=(
+            *("video.accept", "record.accept", "row.accept", "record.ask", "preprocess.ask", "record.wait"),
+            *("webhook.deliver", "record.deliver", "row.conclude", "record.conclude"),
+        ),
     ),
     Scenario(
         name="staging",
@@ -140,10 +157,10 @@ async def points_of(ground: Ground, scenarios: tuple[Scenario, ...], folder: Pat
         await ground.analysis.behave(**scenario.behaviour)
         await web.start()
         try:
-            audio = different(0)
-            job_id = await ground.upload(audio)
-            await ground.ended(job_id)
-            await check(ground, {job_id: audio}, outcome=scenario.outcome, retries=scenario.retries)
+            jobs = await scenario.play.begin(ground, 0)
+            for job_id in jobs:
+                await scenario.play.ended(ground, job_id)
+            await scenario.play.check(ground, jobs, outcome=scenario.outcome, retries=scenario.retries)
         finally:
             await web.stop()
         passed: Counter[str] = Counter()
@@ -173,24 +190,24 @@ async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
     await ground.analysis.behave(**scenario.behaviour)
     victim, bystanders = _cast(ground, trial)
     survivor = _cast(ground, trial, armed=False)[0]
-    audio = different(number)
-    uploading: asyncio.Task[str] | None = None
+    uploading: asyncio.Task[dict[str, bytes]] | None = None
     try:
         await asyncio.gather(*(part.start() for part in (victim, *bystanders)))
-        uploading = asyncio.create_task(ground.upload(audio))
+        uploading = asyncio.create_task(scenario.play.begin(ground, number))
         assert await died(victim) == -9, "it ended otherwise"
         under_way = not uploading.done() or await unfinished(ground)
         assert under_way or point.name in _ENDED[trial.apart], "nothing was under way when it died"
         state = ",".join(job.state for job in await ground.records()) or "-"
         await survivor.start()
         began = time.monotonic()
-        job_id = await uploading
-        told = await ground.ended(job_id)
+        jobs = await uploading
+        for job_id in jobs:
+            told = await scenario.play.ended(ground, job_id)
+            assert told["status"] == ("completed" if scenario.outcome is State.COMPLETED else "failed"), told
         seconds = time.monotonic() - began
-        assert told["status"] == ("completed" if scenario.outcome is State.COMPLETED else "failed"), told
-        await check(ground, {job_id: audio}, outcome=scenario.outcome, retries=scenario.retries)
-        begun = await runs(ground, job_id)
-        assert begun == (scenario.outcome is State.COMPLETED), f"{begun} analyses"
+        await scenario.play.check(ground, jobs, outcome=scenario.outcome, retries=scenario.retries)
+        begun = max([await runs(ground, job_id) for job_id in jobs])
+        assert begun == (scenario.outcome is State.COMPLETED), f"{begun} runs"
         return Outcome(trial=trial, state=state, seconds=seconds, runs=begun)
     finally:
         if uploading is not None:

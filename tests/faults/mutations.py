@@ -49,38 +49,43 @@ _ACCEPTING: Final = (
     Mutation(
         name="an accepted upload is handed to nobody",
         file="jobs/lua/record.lua",
-        right="dispatch(id, version)\n  return { 'accepted'",
-        wrong="return { 'accepted'",
+        right="dispatch(id, step(id, false, a.target, 'accept', fields, {}))",
+        wrong="step(id, false, a.target, 'accept', fields, {})",
         test=f"{_STORE}TestAccepting::test_one_step_makes_record_event_and_hand_over",
     ),
     Mutation(
         name="the same upload again is another job",
         file="jobs/lua/record.lua",
-        right="if state and not a.dead[state] then return { 'known', known } end",
-        wrong="",
+        right="return state and not a.dead[state] and known or nil",
+        wrong="return nil",
         test=f"{_STORE}TestAccepting::test_fifty_at_once_are_one_job",
     ),
     Mutation(
         name="the row is written before the record",
         file="jobs/engine.py",
         right="""\
-        accepted = await self._deps.store.accept(job, audio, owner_limit=limit)
-        try:
-            await record_accepted(accepted)
+        accepted = await self._deps.store.accept(job, audio, owner_limit=self._limit(job))
+        await self._recorded(accepted, new=accepted.id == job.id)
 """,
         wrong="""\
-        try:
-            await record_accepted(job)
-            accepted = await self._deps.store.accept(job, audio, owner_limit=limit)
+        await self._recorded(job, new=True)
+        accepted = await self._deps.store.accept(job, audio, owner_limit=self._limit(job))
 """,
         test="tests/web/test_uploads.py::TestAccepted::test_the_same_bytes_again_are_the_same_job",
     ),
     Mutation(
         name="the row is left to the end of the job",
         file="jobs/engine.py",
-        right="await record_accepted(accepted)",
+        right="await record_accepted(job)",
         wrong="pass",
         test=f"{_RECONCILER}test_a_job_whose_audio_is_lost_ends_with_a_plea",
+    ),
+    Mutation(
+        name="as much of a batch is accepted as there is room for",
+        file="jobs/lua/record.lua",
+        right="+ #new > a.owner_limit then",
+        wrong=">= a.owner_limit then",
+        test="tests/web/test_batches.py::test_a_learner_s_limit_holds_for_the_whole_batch",
     ),
     Mutation(
         name="staged audio goes by itself although its job was accepted",
