@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import signal
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ from yousync.local.part import python_env
 from yousync.local.port import free_port
 from yousync.local.program import python
 from yousync.local.stack import Stack, throwaway_folder
+
+WALK = Path(__file__).parents[2] / "docs" / "walkthrough.sh"
 
 
 @dataclass
@@ -109,6 +113,38 @@ async def test_silence_is_a_failure_with_a_message(service: Service, tmp_path: P
     stream = await service.follow(f"/scripts/analysis-progress/{job['job_id']}")
     assert stream.statuses[-1] == "failed"
     assert "목소리" in stream.last["message"]
+
+
+@pytest.mark.timeout(120)
+async def test_the_walk_through_the_api(service: Service) -> None:
+    status, printed = await walk(service.data)
+    assert status == 0, printed
+    assert "completed 100" in printed
+    assert printed.rstrip().endswith("That was all of it.")
+
+
+async def test_the_walk_ends_at_the_first_answer_that_is_another_than_it_says(service: Service) -> None:
+    another = json.loads((service.data / "stack.json").read_text())["parts"]["issuer"]["url"]
+    status, printed = await walk(service.data, API=another)
+    assert status == 1
+    assert "404  GET    /readyz" in printed
+    assert "expected 200" in printed
+    assert "Sign in" not in printed
+
+
+async def walk(data: Path, **variables: str) -> tuple[int | None, str]:
+    """How docs/walkthrough.sh ends against the stack under `data`, and all that it prints."""
+    command = shlex.join([sys.executable, "-P", "-m", "yousync.cli"])
+    child = await asyncio.create_subprocess_exec(
+        str(WALK),
+        cwd=data,
+        env=python_env() | {"YOUSYNC_DATA": str(data), "YOUSYNC": command} | variables,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await asyncio.wait_for(child.communicate(), 110)
+    return child.returncode, out.decode()
 
 
 async def test_the_logs_tell_of_every_job_and_of_no_secret(service: Service) -> None:
