@@ -55,8 +55,12 @@ async def reconcile(deps: Deps, identity: Identity, connection: asyncpg.Connecti
 
 
 async def _resume_or_end(deps: Deps, row: AnalysisResult, identity: Identity) -> None:
-    # A new run is news to whoever watched its old life, and a fence against it.
-    job = replace(job_of_row(row, identity), run=row.run + 1)
+    try:
+        # A new run is news to whoever watched its old life, and a fence against it.
+        job = replace(job_of_row(row, identity), run=row.run + 1)
+    except ValueError as error:  # a kind that only a later version of ours knows, and takes care of
+        log.warning("row_unreadable", job_id=row.job_id, cause=str(error))
+        return
     try:
         goes_on = not job.kind.recorded or await deps.storage.size(row.s3_key) is not None
     except StageFailure as failure:

@@ -13,7 +13,7 @@ from jobs.reconciler import reconcile
 from jobs.retention import retain
 from jobs.tenancy import tenancy
 from models.analysis_result import AnalysisResult
-from tests.jobs.bringing import bring, read
+from tests.jobs.bringing import bring, lose, read
 from tests.jobs.conftest import Accept
 from tests.jobs.test_lines import in_line, line, on_the_clock
 from tests.jobs.test_retention import LONG_AGO, keeping
@@ -119,3 +119,16 @@ async def test_who_uploads_the_same_again_is_to_come_back(emptied: Deps, accept:
     await foreign(emptied, await accept(audio=b"the same"))
     with pytest.raises(DependencyDown):
         await accept(audio=b"the same")
+
+
+async def test_a_row_of_a_kind_that_nobody_knows_is_in_no_other_s_way(
+    emptied: Deps, identity: Identity, accept: Accept
+) -> None:
+    foreign_row, ours = await accept(), await accept()
+    await AnalysisResult.filter(job_id=foreign_row.id).update(kind="x")
+    for job in (foreign_row, ours):
+        await lose(emptied, job)
+    async with tenancy(emptied, identity) as connection:
+        await reconcile(emptied, identity, connection, grace_seconds=-1)
+    assert (await AnalysisResult.get(job_id=foreign_row.id)).status == "processing"
+    assert (await AnalysisResult.get(job_id=ours.id)).status == "failed"
