@@ -19,12 +19,10 @@ from numpy.typing import NDArray
 from yousync.analyzer.pronunciation import Pronouncer, SpeechError
 from yousync.analyzer.reference import Reference
 from yousync.analyzer.results import analyze
-from yousync.analyzer.speech import calibration, corpus, judging, report
+from yousync.analyzer.speech import calibration, corpus, judging, report, takes
 from yousync.analyzer.speech.corpus import Rated
 from yousync.analyzer.speech.features import RATE
-from yousync.analyzer.speech.hearing import Ear
-from yousync.analyzer.speech.lexicon import Lexicon
-from yousync.analyzer.speech.model import folder, load
+from yousync.analyzer.speech.model import load
 from yousync.analyzer.words import Line, Word
 from yousync.audio import read_sound
 
@@ -81,17 +79,18 @@ def compare(done: Sequence[tuple[Rated, dict[str, Any]]]) -> list[Compared]:
     return [*rows, Compared("word_score", "word accuracy", report.correlation(ours, theirs), None, len(ours))]
 
 
-def calibrate(data: Path, out: Path, tell: Callable[[str], None]) -> dict[str, float]:
+def calibrate(data: Path, out: Path, workers: int, tell: Callable[[str], None]) -> dict[str, float]:
     """Fits to `data`, writes the coefficients to `out`, and returns how a fit does on speakers it has not heard."""
-    model = load()
-    ear, lexicon = Ear(model), Lexicon(folder() / "cmudict-en-us.dict")
     rated = list(corpus.read(data))
     taken = []
-    for sample in calibration.listen(ear, lexicon, rated, lambda each: samples_of(each.path), seed=_SEED):
-        taken.append(sample)
-        if len(taken) % 50 == 0:
-            tell(f"heard {len(taken)} of {len(rated)}")
-    return conclude(data, calibration.Lesson.of(model, taken), out)
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_listen, initargs=(rated,)) as pool:
+        for at, sample in enumerate(pool.map(_heard, rated, chunksize=4)):
+            if sample is not None:
+                taken.append(sample)
+            if at % 50 == 49:
+                tell(f"heard {at + 1} of {len(rated)}")
+    return conclude(data, calibration.Lesson.of(load(), taken), out)
 
 
 def conclude(data: Path, lesson: calibration.Lesson, out: Path) -> dict[str, float]:
@@ -135,7 +134,9 @@ def score(pronouncer: Pronouncer, path: Path, words: Sequence[str], reference: P
         return {"error": {"code": error.code, "message": error.message}}
 
 
-_pronouncer: list[Pronouncer] = []  # of this process of the pool
+# What each process of a pool holds.
+_pronouncer: list[Pronouncer] = []
+_listener: list[takes.Listener] = []
 
 
 def _prepare() -> None:
@@ -144,3 +145,11 @@ def _prepare() -> None:
 
 def _result(asked: tuple[Path, tuple[str, ...]]) -> dict[str, Any]:
     return score(_pronouncer[0], *asked)
+
+
+def _listen(rated: Sequence[Rated]) -> None:
+    _listener.append(takes.Listener.of(rated, seed=_SEED))
+
+
+def _heard(rated: Rated) -> takes.Sample | None:
+    return _listener[0].hear(rated, samples_of(rated.path))

@@ -17,6 +17,7 @@ analyzer = typer.Typer(help="The reference analysis server; `score` and `evaluat
 DataArgument = Annotated[
     Path, typer.Argument(help="A folder with labels.jsonl and audio/.", exists=True, file_okay=False)
 ]
+WorkersOption = Annotated[int, typer.Option(help="Processes that listen.", min=1)]
 
 
 @analyzer.callback(invoke_without_command=True)
@@ -59,7 +60,7 @@ def score(
 def evaluate(
     data: DataArgument,
     dump: Annotated[Path | None, typer.Option(help="Write one JSON line an utterance: id, result.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes that score.", min=1)] = 2,
+    workers: WorkersOption = 2,
 ) -> None:
     """Score rated recordings and print how scores and raters agree."""
     from yousync.analyzer import evaluation
@@ -86,6 +87,7 @@ def evaluate(
 def calibrate(
     data: DataArgument,
     out: Annotated[Path | None, typer.Option(help="Where to write the coefficients; the package's by default.")] = None,
+    workers: WorkersOption = 2,
 ) -> None:
     """Fit the coefficients to rated recordings; prints speaker-disjoint cross-validation."""
     from yousync.analyzer import evaluation
@@ -93,7 +95,7 @@ def calibrate(
 
     console = Console()
     table = Table("cross-validated", "", box=None, header_style="dim")
-    for name, value in evaluation.calibrate(data, out or SHIPPED, console.print).items():
+    for name, value in evaluation.calibrate(data, out or SHIPPED, workers, console.print).items():
         table.add_row(name.replace("_", " "), f"{value:.3f}")
     console.print(table)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from yousync.analyzer.speech.corpus import SCORES, Rated, paired
+from yousync.analyzer.speech.corpus import SCORES, paired
 from yousync.analyzer.speech.fitting import Shape, fit
-from yousync.analyzer.speech.hearing import Ear, Heard
-from yousync.analyzer.speech.judging import JUDGED_NAMES, Coefficients, Limits, with_words
-from yousync.analyzer.speech.lexicon import Lexicon
+from yousync.analyzer.speech.judging import JUDGED_NAMES, Coefficients, Limits, left_out, with_words
 from yousync.analyzer.speech.measures import (
     PHONE_NAMES,
     VOWELS,
@@ -25,8 +23,8 @@ from yousync.analyzer.speech.measures import (
 )
 from yousync.analyzer.speech.model import Model
 from yousync.analyzer.speech.regression import Doubles, Regression
+from yousync.analyzer.speech.takes import Sample
 
-Kind = Literal["true", "swap", "omit", "insert", "wrong"]
 Bools = NDArray[np.bool_]
 FOLDS = 5
 _PARTS = 3  # of what a fit is taught, so that words are guessed for whole recordings
@@ -38,66 +36,8 @@ _WELL_SAID = 0.8  # words at least this good teach how long phones take
 _SHRINK = 20.0
 _SOUND = 0.5  # words that raters gave less are hardly the word that was meant, and no false alarm
 _UNSOUND_WEIGHT = 0.3
-_MATCHED = 0.97  # share of right takes that are not doubted at all
-_SPARED = 0.975, 0.95  # shares of spoken words that are not called omitted, not called something else
-
-
-@dataclass(frozen=True, slots=True)
-class Take:
-    """A recording heard as a text: its own, or one that is wrong at word `at` on purpose.
-
-    `swap` has another word there, `omit` one more that was not said, `insert` lacks one that was said; `wrong` is
-    another text altogether.
-    """
-
-    kind: Kind
-    at: int | None
-    words: tuple[str, ...]
-    heard: Heard
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A rated recording and the takes of it; the first is the true one."""
-
-    rated: Rated
-    takes: tuple[Take, ...]
-
-
-def listen(
-    ear: Ear, lexicon: Lexicon, rated: Sequence[Rated], load: Callable[[Rated], Any], *, seed: int
-) -> Iterator[Sample]:
-    """Hears every recording as its own text and as wrong ones. Some 0.3 s of one core a second of sound."""
-    chance = random.Random(seed)  # noqa: S311 -- a draw that can be repeated, not a secret
-    vocabulary = sorted({word.lower() for each in rated for word in each.words})
-    for each in rated:
-        listening = ear.listen(load(each), [lexicon.pronounce(word).ways for word in each.words])
-        texts = list(_texts(each, rated, vocabulary, chance))
-        if listening is None:
-            continue
-        heard = [
-            (kind, at, words, listening.align([lexicon.pronounce(word).ways for word in words]))
-            for kind, at, words in texts
-        ]
-        takes = tuple(Take(kind, at, words, done) for kind, at, words, done in heard if done is not None)
-        if takes and takes[0].kind == "true":
-            yield Sample(each, takes)
-
-
-def _texts(
-    each: Rated, rated: Sequence[Rated], vocabulary: Sequence[str], chance: random.Random
-) -> Iterator[tuple[Kind, int | None, tuple[str, ...]]]:
-    words = each.words
-    others = [word for word in vocabulary if word not in {own.lower() for own in words}]
-    yield "true", None, words
-    at = chance.randrange(len(words))
-    yield "swap", at, (*words[:at], chance.choice(others), *words[at + 1 :])
-    at = chance.randrange(len(words) + 1)
-    yield "omit", at, (*words[:at], chance.choice(others), *words[at:])
-    if len(words) > 1:
-        at = chance.randrange(len(words))
-        yield "insert", at, (*words[:at], *words[at + 1 :])
-    yield "wrong", None, chance.choice([other.words for other in rated if other.words != words])
+_MATCH = 0.9  # takes of the right script reach it unless they can hardly be understood
+_SPARED = 0.97, 0.95  # shares of spoken words that are not called omitted, not called something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +168,10 @@ def guess(lesson: Lesson, *, seed: int) -> Guesses:
             out.phones[at] = _unit(fitted.phone(measured[0].phones))
             out.words[at] = [_unit(fitted.word(each.words)) for each in measured]
             out.said[at] = [_unit(fitted.said(each.words)) for each in measured]
-            out.omitted[at] = [_unit(fitted.omitted(each.words)) for each in measured]
+            out.omitted[at] = [
+                left_out(_unit(fitted.omitted(each.words)), said)
+                for each, said in zip(measured, out.said[at], strict=True)
+            ]
             rows = [
                 with_words(each.whole, words, said)[None]
                 for each, words, said in zip(measured, out.words[at], out.said[at], strict=True)
@@ -249,7 +192,7 @@ def limits(lesson: Lesson, guesses: Guesses) -> Limits:
         said=float(np.quantile(said[rated >= _SOUND], 1 - spared)),
         omitted=float(np.quantile(omitted, spared_omitted)),
         poor=_poor(words, rated),
-        match=float(np.quantile([each[0] for each in guesses.match], 1 - _MATCHED)),
+        match=_MATCH,
     )
 
 
@@ -290,19 +233,25 @@ def _table(rows: list[tuple[Doubles, float, float]]) -> Table:
 
 
 def _phone_rows(lesson: Lesson, taught: Bools) -> Table:
-    rows: list[tuple[Doubles, float, float]] = []
-    names = lesson.model.phones
-    for at in np.flatnonzero(taught).tolist():
-        sample, evidence = lesson.samples[at], lesson.samples[at].takes[0].heard.evidence
-        for word in range(len(sample.rated.words)):
-            here = np.flatnonzero(evidence.word == word)
-            ratings = paired([names[phone] for phone in evidence.phone[here]], sample.rated.phones[word])
-            rows += [
-                (lesson.measures[at][0].phones[row], float(rating), 1.0)
-                for row, rating in zip(here, ratings, strict=True)
-                if not np.isnan(rating)
-            ]
-    return _table(rows)
+    return _table(
+        [
+            (lesson.measures[at][0].phones[row], rating, 1.0)
+            for at in np.flatnonzero(taught).tolist()
+            for row, rating in rated_phones(lesson, at)
+        ]
+    )
+
+
+def rated_phones(lesson: Lesson, at: int) -> list[tuple[int, float]]:
+    """Which phones of a recording raters tell of, and what share of them was content."""
+    sample, evidence = lesson.samples[at], lesson.samples[at].takes[0].heard.evidence
+    found: list[tuple[int, float]] = []
+    for word in range(len(sample.rated.words)):
+        here = np.flatnonzero(evidence.word == word).tolist()
+        names = [lesson.model.phones[phone] for phone in evidence.phone[here]]
+        ratings = paired(names, sample.rated.phones[word]).tolist()
+        found += [(row, rating) for row, rating in zip(here, ratings, strict=True) if not math.isnan(rating)]
+    return found
 
 
 def _word_rows(lesson: Lesson, taught: Bools) -> Table:

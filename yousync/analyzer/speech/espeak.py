@@ -1,11 +1,17 @@
-"""Asks espeak-ng, where it is installed, how a word is said; a process of its own, so its licence stays its own."""
+"""Asks espeak-ng, where it is installed, how a word is said; a program of its own, so its licence stays its own.
+
+A process that scores strangers' files gives up starting others. So one helper is started before, and asked through its
+pipes: `python -m yousync.analyzer.speech.espeak` reads a word a line, and writes ARPAbet or an empty line.
+"""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from functools import cache
 
+_PROGRAM = "espeak-ng"
 _SECONDS = 2.0
 # Longest first where one begins another. What is not here (stress, length) is passed over.
 _SOUNDS = {
@@ -82,14 +88,36 @@ _SOUNDS = {
 _LONGEST = max(map(len, _SOUNDS))
 
 
+@cache
+def helper() -> subprocess.Popen[str] | None:
+    """The helper of this process, started when first asked for; None where espeak-ng is not installed.
+
+    It ends when this process does, as its input then ends.
+    """
+    if shutil.which(_PROGRAM) is None:
+        return None
+    return subprocess.Popen(  # noqa: S603 -- this very module
+        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+
+
 def pronounce(word: str) -> tuple[str, ...]:
     """ARPAbet for a word of letters and apostrophes; nothing where espeak-ng is not installed or does not answer."""
-    program = _program()
-    if program is None:
+    asked = helper()
+    if asked is None or asked.stdin is None or asked.stdout is None:
         return ()
     try:
-        done = subprocess.run(  # noqa: S603 -- no shell, and the word follows the end of the options
-            [program, "-q", "-v", "en-us", "--ipa=1", "--sep=_", "--", word],
+        asked.stdin.write(f"{word}\n")
+        asked.stdin.flush()
+        return tuple(asked.stdout.readline().split())
+    except OSError:
+        return ()
+
+
+def _ask(word: str) -> tuple[str, ...]:
+    try:
+        done = subprocess.run(  # noqa: S603 -- no shell, and the word stands behind the end of the options
+            [_PROGRAM, "-q", "-v", "en-us", "--ipa=1", "--sep=_", "--", word],
             capture_output=True,
             timeout=_SECONDS,
             check=True,
@@ -115,6 +143,12 @@ def from_ipa(text: str) -> tuple[str, ...]:
     return tuple(sounds)
 
 
-@cache
-def _program() -> str | None:
-    return shutil.which("espeak-ng")
+def main() -> None:
+    """Answers until there is nobody who asks."""
+    for line in sys.stdin:
+        sys.stdout.write(" ".join(_ask(line.strip())) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

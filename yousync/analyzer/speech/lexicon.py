@@ -15,6 +15,7 @@ from yousync.analyzer.speech.rules import digits_spelled, spelled
 Source = Literal["dictionary", "espeak", "rules"]
 _MOST_VARIANTS = 4
 _VOICELESS = frozenset(("P", "T", "K", "F", "TH"))
+_HISSING = frozenset(("S", "Z", "SH", "ZH", "CH", "JH"))
 _RANK = ("dictionary", "espeak", "rules")
 
 
@@ -30,6 +31,7 @@ class Lexicon:
     """Looks words up in the dictionary's text as it is: 3 MB, and no time to load."""
 
     def __init__(self, dictionary: Path) -> None:
+        espeak.helper()  # while this process still may start another
         self._text = b"\n" + dictionary.read_bytes()
         self.pronounce = lru_cache(maxsize=20_000)(self._pronounce)
 
@@ -52,7 +54,7 @@ class Lexicon:
         if ways := self._look_up(part):
             return ways, "dictionary"
         if part.endswith("'s") and (ways := self._look_up(part[:-2])):
-            return [(*way, "S" if way[-1] in _VOICELESS else "Z") for way in ways], "dictionary"
+            return [(*way, *_possessive(way[-1])) for way in ways], "dictionary"
         if part.endswith("'") and (ways := self._look_up(part[:-1])):
             return ways, "dictionary"
         if way := espeak.pronounce(part):
@@ -69,6 +71,13 @@ class Lexicon:
             line = self._text[at + 1 : self._text.find(b"\n", at + 1)].decode()
             found.append(tuple(line.split()[1:]))
         return found
+
+
+def _possessive(last: str) -> tuple[str, ...]:
+    """How 's sounds after a sound."""
+    if last in _HISSING:
+        return ("IH", "Z")
+    return ("S",) if last in _VOICELESS else ("Z",)
 
 
 def parts(word: str) -> list[str]:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yousync.analyzer.speech.calibration import Guesses, Kind, Lesson
+from yousync.analyzer.speech.calibration import Guesses, Lesson, rated_phones
 from yousync.analyzer.speech.corpus import SCORES, Rated
 from yousync.analyzer.speech.judging import Limits, certainty, doubted
 from yousync.analyzer.speech.regression import Doubles
+from yousync.analyzer.speech.takes import Kind
+
+_CLEAR = 0.5  # what raters gave less can hardly be followed, by people either
 
 
 def correlation(one: Sequence[float] | Doubles, other: Sequence[float] | Doubles) -> float:
@@ -46,6 +49,10 @@ def figures(lesson: Lesson, guesses: Guesses, limits: Limits) -> dict[str, float
     human = np.concatenate([np.array(each.word_scores) for each in rated])
     spoken = _word_scores(guesses, limits, 0)
     found["word"] = correlation(np.concatenate(spoken), human)
+    phones = [
+        (guesses.phones[at][row], rating) for at in range(len(samples)) for row, rating in rated_phones(lesson, at)
+    ]
+    found["phone"] = correlation([mine for mine, _ in phones], [theirs for _, theirs in phones])
     overall = [
         [_overall(guesses, limits, at, take) for take in range(len(each.takes))] for at, each in enumerate(samples)
     ]
@@ -60,7 +67,7 @@ def figures(lesson: Lesson, guesses: Guesses, limits: Limits) -> dict[str, float
     )
     found["overall"] = correlation(right, [each.scores["total"] for each in rated])
     found["right_or_wrong_auc"] = separation(right, wrong)
-    alarm = float(np.quantile(np.concatenate(spoken)[human >= 0.5], 0.05))
+    alarm = float(np.quantile(np.concatenate(spoken)[human >= _CLEAR], 0.05))
     swapped = [
         float(guesses.words[at][take][place] * doubted(guesses.said[at][take], limits)[place])
         for at, take, place in _altered(lesson, "swap")
@@ -71,6 +78,19 @@ def figures(lesson: Lesson, guesses: Guesses, limits: Limits) -> dict[str, float
     )
     found["spoken_called_omitted"] = float(
         np.mean(np.concatenate([each[0] for each in guesses.omitted]) > limits.omitted)
+    )
+    clear = {at for at, each in enumerate(rated) if each.scores["total"] >= _CLEAR}
+    found["omitted_found_in_clear_speech"] = float(
+        np.mean(
+            [
+                guesses.omitted[at][take][place] > limits.omitted
+                for at, take, place in _altered(lesson, "omit")
+                if at in clear
+            ]
+        )
+    )
+    found["clearly_spoken_called_omitted"] = float(
+        np.mean(np.concatenate([guesses.omitted[at][0] for at in sorted(clear)]) > limits.omitted)
     )
     found["inserted_found"] = float(np.mean([_inserted(lesson, *each) for each in _altered(lesson, "insert")]))
     return found

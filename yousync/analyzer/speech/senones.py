@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from yousync.analyzer.speech.model import Model
 
 Floats = NDArray[np.float32]
+_LEAST = np.float32(1e-12)  # no mixture is smaller by its weights; the product of three is still a number
 
 
 class Scorer:
@@ -32,18 +33,25 @@ class Scorer:
 
     def score(self, features: Floats) -> Floats:
         """[frame, senone]: log likelihoods in nats."""
-        frames = len(features)
-        out = np.zeros((frames, self._senones), np.float32)
-        for stream in range(self._streams):
+        frames, streams = len(features), range(self._streams)
+        top = np.zeros((frames, self._books), np.float32)
+        shares = []
+        for stream in streams:
             x = features[:, stream]
-            logs = np.concatenate([x * x, x], axis=1) @ self._quadratic[stream] + self._offset[stream]
+            logs = np.concatenate([x * x, x], axis=1) @ self._quadratic[stream]
+            logs += self._offset[stream]
             logs = logs.reshape(frames, self._books, self._densities)
-            top = logs.max(axis=2, keepdims=True)
-            shares = np.exp(logs - top)
-            for book in range(self._books):
-                first, after = self._starts[book], self._starts[book + 1]
-                mixed = shares[:, book] @ self._weights[stream, first:after].T
-                out[:, self._order[first:after]] += np.log(np.maximum(mixed, 1e-30)) + top[:, book]
+            best = logs.max(axis=2)
+            logs -= best[:, :, None]
+            shares.append(np.exp(logs, out=logs))
+            top += best
+        out = np.empty((frames, self._senones), np.float32)
+        for book in range(self._books):
+            first, after = self._starts[book], self._starts[book + 1]
+            mixed = np.ones((frames, after - first), np.float32)
+            for stream in streams:
+                mixed *= np.maximum(shares[stream][:, book] @ self._weights[stream, first:after].T, _LEAST)
+            out[:, self._order[first:after]] = np.log(mixed, out=mixed) + top[:, book : book + 1]
         return out
 
     def score_some(self, features: Floats, senones: NDArray[np.int64]) -> Floats:
@@ -59,5 +67,5 @@ class Scorer:
                 )
                 top = logs.max(axis=1, keepdims=True)
                 mixed = np.exp(logs - top) @ self._weights[stream, self._place[senones[here]]].T
-                out[:, here] += np.log(np.maximum(mixed, 1e-30)) + top
+                out[:, here] += np.log(np.maximum(mixed, _LEAST)) + top
         return out

@@ -51,9 +51,11 @@ def best_path(
     """
     search = _Search(graph, len(scores), costs, lenient=foreign is not None)
     for at in range(0, len(scores), _BLOCK):
-        block = scores[at : at + _BLOCK].astype(np.float32)
-        emitted = np.maximum.reduceat(block[:, graph.senones], graph.offsets[:-1], axis=1)
-        quiet = block[:, silence].max(axis=1)
+        block = scores[at : at + _BLOCK]
+        # Rows of senones, not of frames: the best of neighbouring rows is taken many numbers at a time.
+        candidates = np.ascontiguousarray(block[:, graph.senones].T, np.float32)
+        emitted = np.ascontiguousarray(np.maximum.reduceat(candidates, graph.offsets[:-1], axis=0).T)
+        quiet = block[:, silence].max(axis=1).astype(np.float32)
         for row in range(len(block)):
             search.step(at + row, emitted[row], quiet[row], None if foreign is None else foreign[at + row])
     return search.end()
@@ -97,9 +99,11 @@ class _Search:
         self._pausing[0] += quiet
         if foreign is not None:
             self._pausing[1] += foreign
-        kind = self._pausing.argmax(axis=0)
-        gap = np.take_along_axis(self._pausing, kind[None], axis=0)[0]
-        source = -1 - kind
+        if foreign is None:
+            gap, source = self._pausing[0].copy(), np.full(len(gap), PAUSE)
+        else:
+            outside = self._pausing[1] > self._pausing[0]
+            gap, source = np.where(outside, self._pausing[1], self._pausing[0]), np.where(outside, FOREIGN, PAUSE)
         leaving = self._delta[graph.ends]
         tops = np.maximum.reduceat(leaving, self._first_ends)
         winners = np.zeros(graph.words, np.int64)

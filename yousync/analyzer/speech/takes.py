@@ -1,0 +1,85 @@
+"""Rated recordings as calibration hears them: as their own text, and as texts that are wrong on purpose."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yousync.analyzer.speech.corpus import Rated
+from yousync.analyzer.speech.hearing import Ear, Heard
+from yousync.analyzer.speech.lexicon import Lexicon
+from yousync.analyzer.speech.model import folder, load
+
+Kind = Literal["true", "swap", "omit", "insert", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A recording heard as a text: its own, or one that is wrong at word `at` on purpose.
+
+    `swap` has another word there, `omit` one more that was not said, `insert` lacks one that was said; `wrong` is
+    another text altogether.
+    """
+
+    kind: Kind
+    at: int | None
+    words: tuple[str, ...]
+    heard: Heard
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A rated recording and the takes of it; the first is the true one."""
+
+    rated: Rated
+    takes: tuple[Take, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Hears recordings as their own text and as wrong ones. What is drawn for one does not depend on the others."""
+
+    ear: Ear
+    lexicon: Lexicon
+    texts: tuple[tuple[str, ...], ...]
+    vocabulary: tuple[str, ...]
+    seed: int
+
+    @classmethod
+    def of(cls, rated: Sequence[Rated], *, seed: int) -> Listener:
+        """Wrong words and texts are those of the other recordings."""
+        vocabulary = tuple(sorted({word.lower() for each in rated for word in each.words}))
+        lexicon = Lexicon(folder() / "cmudict-en-us.dict")
+        return cls(Ear(load()), lexicon, tuple(each.words for each in rated), vocabulary, seed)
+
+    def hear(self, rated: Rated, samples: NDArray[np.float32]) -> Sample | None:
+        """All takes, some 0.3 s of one core a second of sound; None for a recording too short for its text."""
+        listening = self.ear.listen(samples, [self.lexicon.pronounce(word).ways for word in rated.words])
+        if listening is None:
+            return None
+        takes = []
+        for kind, at, words in self._texts(rated):
+            heard = listening.align([self.lexicon.pronounce(word).ways for word in words])
+            if heard is not None:
+                takes.append(Take(kind, at, words, heard))
+        return Sample(rated, tuple(takes)) if takes and takes[0].kind == "true" else None
+
+    def _texts(self, rated: Rated) -> Iterator[tuple[Kind, int | None, tuple[str, ...]]]:
+        chance = random.Random(f"{self.seed} {rated.id}")  # noqa: S311 -- a draw that can be repeated, not a secret
+        words = rated.words
+        own = {word.lower() for word in words}
+        others = [word for word in self.vocabulary if word not in own]
+        yield "true", None, words
+        at = chance.randrange(len(words))
+        yield "swap", at, (*words[:at], chance.choice(others), *words[at + 1 :])
+        at = chance.randrange(len(words) + 1)
+        yield "omit", at, (*words[:at], chance.choice(others), *words[at:])
+        if len(words) > 1:
+            at = chance.randrange(len(words))
+            yield "insert", at, (*words[:at], *words[at + 1 :])
+        yield "wrong", None, chance.choice([text for text in self.texts if text != words])
