@@ -79,7 +79,9 @@ def make_app(settings: Settings, *, with_worker: bool) -> web.Application:
     """The application, not started; `with_worker` runs the engine in the same process."""
     app = web.Application(
         middlewares=[requests, preflights, problems, refusals],
-        handler_args={"max_line_size": MAX_LINE_BYTES},
+        # A megabyte of zeros, compressed twice, is a terabyte: no client compresses, and nothing is unpacked, not even
+        # to be thrown away. MeteredStream refuses such bodies.
+        handler_args={"max_line_size": MAX_LINE_BYTES, "auto_decompress": False},
     )
     app[SETTINGS] = settings
     app[AUTHENTICATE] = authenticate

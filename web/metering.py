@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
@@ -18,6 +18,8 @@ MIN_BYTES_PER_S = 4 * 2**10  # the slowest mobile uplink worth a slot: 60 s of s
 IDLE_TIMEOUT_S = 10.0
 GRACE_S = 5.0  # waiting that is forgiven before the rate counts
 
+_IDENTITY = frozenset({"", "identity"})
+
 T = TypeVar("T")
 
 
@@ -26,8 +28,8 @@ class MeteredStream:
 
     Only the time spent waiting for the client counts against the rate, so that a slow server is not
     the client's fault. Raises `too_large` past `limit` bytes, UploadTooSlow below `min_bytes_per_s` or
-    after `idle_timeout_s` without a byte, MalformedBody when the transfer coding is broken, and
-    ConnectionResetError when the client left.
+    after `idle_timeout_s` without a byte, MalformedBody when the body is compressed or the transfer
+    coding is broken, and ConnectionResetError when the client left.
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class MeteredStream:
         min_bytes_per_s: float = MIN_BYTES_PER_S,
         idle_timeout_s: float = IDLE_TIMEOUT_S,
     ) -> None:
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() not in _IDENTITY:
+            raise MalformedBody
         self._content = request.content
         self.limit = limit
         self.too_large = too_large

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from yarl import URL
 
 from models.user import ensure_user
 from tests.factories import bearer_of
@@ -106,6 +107,23 @@ async def test_a_body_that_cannot_be_read_has_its_answer(
         assert response.status == status, (data[:9], problem)
 
 
+UNAUTHENTIC = "/scripts/webhook/analysis-complete?job_id=x&token=x"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "gzip, gzip", "x"])
+@pytest.mark.parametrize(("path", "status"), [("/auth/google", 400), ("/request", 401), (UNAUTHENTIC, 401)])
+async def test_a_compressed_body_is_not_unpacked(
+    client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture, path: str, status: int, coding: str
+) -> None:
+    """Not even to be thrown away: a megabyte that unpacks to a gigabyte is a megabyte, and its sender no error."""
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    # Whoever tries to unpack it finds that it cannot be done, and ends the connection.
+    async with client.post(path, data=io.BytesIO(b'{"id_token":"x"}' * 1000), headers=headers) as response:
+        assert response.status == status
+        assert response.content_type == "application/problem+json"
+    assert not [record for record in caplog.records if record.levelname == "ERROR"], caplog.text
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=names)
 def test_each_refusal_is_documented_with_a_code_of_its_own(endpoint: Endpoint) -> None:
     codes: dict[str, type[YouSyncError]] = {}
@@ -127,3 +145,14 @@ async def test_every_answer_has_its_security_headers(client: aiohttp.ClientSessi
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "Strict-Transport-Security" not in response.headers  # nobody we trust says that it came by https
+
+
+@pytest.mark.parametrize(
+    "odd", ["%00", "a%00b", "%0d%0aX:1", "%2F", "%F0%9F%92%A9", "%ff", "9" * 5000, "NaN", "'--", "%25"]
+)
+async def test_an_odd_id_names_nothing(client: aiohttp.ClientSession, admin: dict[str, str], odd: str) -> None:
+    """No column and no key may be asked for what it cannot hold, such as NUL in Postgres."""
+    for endpoint in (each for each in ENDPOINTS if "{" in each.path and each.method == "GET"):
+        path = re.sub(r"{\w+}", odd, endpoint.path)
+        async with client.get(URL(path, encoded=True), headers=admin) as response:
+            assert response.status < 500, (path[:80], await response.text())
