@@ -32,7 +32,7 @@ from yousync.errors import (
     TokenNotFound,
     TooManyJobs,
 )
-from yousync.job import Kind, Status
+from yousync.job import Kind, Status, is_job_id
 
 routes = Contract(tag="Dubbings")
 
@@ -124,7 +124,7 @@ async def synthesize(
 @routes.get("/synthesize/jobs/{job_id}", raises=(JobNotFound, DependencyDown))
 async def dubbing_job(request: web.Request, *, path: JobPath, user: User) -> DubbingJob:
     """Read how far a dubbing of the caller's is and, once it is made, where it lies."""
-    row = await find_result(path.job_id)
+    row = await find_result(path.job_id) if is_job_id(path.job_id) else None
     if row is None or row.kind != Kind.SYNTHESIS or row.user_id != user.id:
         raise JobNotFound
     view = await request.app[ENGINE].view(path.job_id)
