@@ -83,7 +83,7 @@ async def script_analysis_complete(
     return ScriptReceipt(job_id=query.job_id, message=await _deliver(request, query, header))
 
 
-@routes.post("/youtube/webhook/process-complete", raises=_RAISES)
+@routes.post("/youtube/webhook/process-complete", limit="none", raises=_RAISES)
 async def youtube_process_complete(
     request: web.Request, *, query: WebhookQuery, header: WebhookHeaders
 ) -> ScriptReceipt:
