@@ -187,7 +187,7 @@ _ASKING: Final = (
     Mutation(
         name="any number of requests is out at once",
         file="jobs/lua/lines.lua",
-        right="a.in_flight_limit - in_flight()",
+        right="limit - in_flight(stage)",
         wrong="math.huge",
         test=f"{_STORE}TestClaiming::test_only_so_many_are_out_at_the_analysis_server",
     ),
