@@ -108,6 +108,17 @@ follow "/scripts/analysis-progress/$job"
 call 200 GET "/scripts/analysis-result/$job" "${learner[@]}"
 echo "        overall score:" "$(value result result overall_score)"
 
+say "Record two clips at once, and see how both stand"
+call 200 GET '/urls/tokens?youtube_url=https://youtu.be/YouSyncDm02'
+other=$(value 0 id)
+call 202 POST /tokens/batch-upload "${learner[@]}" -F "token_ids=$token,$other" \
+    -F "files=@$recordings/last-train-home-0.wav" -F "files=@$recordings/the-harbor-job-0.flac"
+first=$(value job_ids 0) second=$(value job_ids 1)
+follow "/tokens/analysis-progress/$first"
+follow "/tokens/analysis-progress/$second"
+call 200 GET "/tokens/batch-progress?job_ids=$first,$second" "${learner[@]}"
+echo "        completed:" "$(value summary completed)" of "$(value summary total_jobs)"
+
 say "My page"
 call 200 GET /mypage/overview "${learner[@]}"
 call 200 GET /mypage/my-dubbed-tokens "${learner[@]}"
@@ -158,6 +169,7 @@ call 200 GET /admin/workers "${admin[@]}"
 
 say "Clean up, take a new access token, and sign out: then none of them is good for anything"
 call 204 DELETE "/mypage/tokens/$token/my-results" "${learner[@]}"
+call 204 DELETE "/mypage/tokens/$other/my-results" "${learner[@]}"
 call 204 DELETE "/mypage/bookmarks/$token" "${learner[@]}"
 call 200 POST /auth/refresh "${learner[@]}"
 fresh=(-H "Authorization: Bearer $(value access_token)")
