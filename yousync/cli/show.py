@@ -11,7 +11,7 @@ from rich.table import Table
 from yousync.cli.client import Client
 
 _BARS = "▁▂▃▄▅▆▇█"
-_REACH_ST = 6.0
+_LEAST_REACH_ST = 2.0
 
 
 async def follow(client: Client, job_id: str, console: Console) -> dict[str, Any]:
@@ -47,16 +47,18 @@ def show_scores(job: dict[str, Any], console: Console) -> None:
     """Word by word: score, intonation, timing, what is wrong with it, and the learner's melody beside the actor's."""
     words = words_of(job)
     melody = any("reference_pitch_st" in word for word in words)
-    pitch = ("your melody", "the actor's") if melody else ()
-    table = Table("word", "", "score", "intonation", "timing", "", *pitch, box=None, header_style="dim")
+    table = Table(box=None, header_style="dim")
+    for title in ("word", "", "score", "melody", "timing", "", *(("yours", "actor's") if melody else ())):
+        table.add_column(title, no_wrap=True)
+    reach = _reach(words)
     for word in words:
         score = _number(word.get("word_score"))
         colour = "green" if score >= 0.75 else "yellow" if score >= 0.5 else "red"
         told = word.get("error_type") or ("" if word.get("text_status") != "fail" else "fail")
-        lines = [_melody(word.get(name)) for name in ("pitch_st", "reference_pitch_st")] if melody else []
+        lines = [_melody(word.get(name), reach) for name in ("pitch_st", "reference_pitch_st")] if melody else []
         table.add_row(
             str(word.get("word")),
-            f"[{colour}]{'█' * round(score * 20)}[/]",
+            f"[{colour}]{'█' * round(score * 6)}[/]",
             f"{score:.2f}",
             _shown(word.get("mfcc_similarity")),
             _shown(word.get("timing_score")),
@@ -81,12 +83,19 @@ def _show_whole(result: dict[str, Any], console: Console) -> None:
         console.print(f"[dim]warnings[/] {', '.join(map(str, warnings))}")
 
 
-def _melody(points: Any) -> str:
-    """Semitones as bars, from six below the speaker's middle to six above; a blank where there is no voice."""
+def _reach(words: list[dict[str, Any]]) -> float:
+    """How many semitones from the middle the bars have to show."""
+    melodies = [word.get(name) for word in words for name in ("pitch_st", "reference_pitch_st")]
+    points = [abs(point) for melody in melodies if isinstance(melody, list) for point in melody if point is not None]
+    return float(max([_LEAST_REACH_ST, *points]))
+
+
+def _melody(points: Any, reach: float) -> str:
+    """Semitones about the speaker's middle as bars; a blank where there is no voice."""
     if not isinstance(points, list):
         return ""
     return "".join(
-        _BARS[round(min(max((point + _REACH_ST) / (2 * _REACH_ST), 0.0), 1.0) * (len(_BARS) - 1))]
+        _BARS[round(min(max((point + reach) / (2 * reach), 0.0), 1.0) * (len(_BARS) - 1))]
         if isinstance(point, int | float)
         else " "
         for point in points

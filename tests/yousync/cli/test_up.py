@@ -156,7 +156,11 @@ async def test_processes_apart_survive_a_kill_of_up_and_start_again(
 async def test_demo_without_a_stack_brings_its_own_and_leaves_nothing(data: Path, tmp_path: Path) -> None:
     ended = await yousync(tmp_path, "demo", "--json", env={"TMPDIR": str(data)})
     assert ended.status == 0, ended.err
-    assert [word["word"] for word in json.loads(ended.out)["result"]["result"]["word_analysis"]] == WORDS
+    result = json.loads(ended.out)["result"]["result"]
+    assert [word["word"] for word in result["word_analysis"]] == WORDS
+    assert result["overall_score"] > 0.8
+    assert result["intonation_score"] > 0.8, "the clip's pitch is in S3, and the request names it"
+    assert {word["error_type"] for word in result["word_analysis"]} == {"None"}
     assert list(data.iterdir()) == list(tmp_path.iterdir()) == []
 
 
