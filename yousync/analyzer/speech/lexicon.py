@@ -88,8 +88,8 @@ def parts(word: str) -> list[str]:
         .replace("&", " and ")
         .replace("%", " percent ")
     )
-    plain = re.sub(r"(?<=\d),(?=\d{3})", "", plain)
-    found = re.findall(r"\d+|'?[a-z]+(?:'[a-z]+)*'?", plain)
+    plain = re.sub(r"(?<=[0-9]),(?=[0-9]{3})", "", plain)
+    found = re.findall(r"[0-9]+|'?[a-z]+(?:'[a-z]+)*'?", plain)
     return [part for each in found if (part := each if each[0].isdigit() else _unquoted(each))]
 
 
