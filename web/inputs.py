@@ -100,10 +100,23 @@ async def _json(request: web.Request) -> bytes:
     if request.content_type != "application/json" and not request.content_type.endswith("+json"):
         raise MalformedBody
     try:
-        orjson.loads(raw)  # stricter than Pydantic's own parser: no NaN, no broken UTF-8
-    except orjson.JSONDecodeError:
+        # Stricter than Pydantic's own parser, which takes NaN and broken UTF-8.
+        return orjson.dumps(_whole(orjson.loads(raw)))
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):  # the latter two: nested too deep
         raise MalformedBody from None
-    return raw
+
+
+def _whole(value: Any) -> Any:
+    """The same with 1.0 as 1: to JSON these are one number, and an integer."""
+    match value:
+        case float() if value.is_integer() and abs(value) < 2**53:
+            return int(value)
+        case dict():
+            return {key: _whole(each) for key, each in value.items()}
+        case list():
+            return [_whole(each) for each in value]
+        case _:
+            return value
 
 
 def file_field(model: type[BaseModel]) -> tuple[str, type[FilePart]]:

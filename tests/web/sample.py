@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from web.contract import AUTHENTICATE, Contract, DbId, Encoded, Reply, register
 from web.docs import install_docs
@@ -50,6 +50,10 @@ class Retry(BaseModel):
 
 class Preference(BaseModel):
     prefer: str | None = None
+
+
+class Number(RootModel[int]):
+    """A whole number."""
 
 
 class Clip(BaseModel):
@@ -121,6 +125,12 @@ async def create_clip(_request: web.Request, *, header: Retry, body: ClipIn, use
     """Create a clip."""
     made = Clip(id=7, name=body.name, tags=[user.name, header.idempotency_key or ""])
     return Reply(made, headers={"Location": "/clips/7"})
+
+
+@routes.post("/numbers")
+async def echo(_request: web.Request, *, body: Number) -> int:
+    """Say the number again."""
+    return body.root
 
 
 @routes.post("/drafts", status=201, idempotent=True, raises=(TooManyJobs,))

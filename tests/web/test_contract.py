@@ -147,6 +147,12 @@ async def test_a_reply_carries_its_headers_and_a_body_may_have_unknown_fields(cl
         assert await response.json() == {"id": 7, "name": "이름", "tags": ["mina", "k"]}
 
 
+async def test_a_whole_number_may_be_written_as_a_fraction(client: Client) -> None:
+    for written in (b"7", b"7.0", b"70e-1"):
+        async with client.post("/numbers", data=written, headers={"Content-Type": "application/json"}) as response:
+            assert (response.status, await response.json()) == (200, 7)
+
+
 @pytest.mark.parametrize(
     ("data", "content_type", "status", "code"),
     [
@@ -156,6 +162,7 @@ async def test_a_reply_carries_its_headers_and_a_body_may_have_unknown_fields(cl
         (b"[" * 100_000, "application/json", 400, "malformed_body"),
         (b"[]", "application/json", 422, "validation_failed"),
         (b'{"name":"n"}', "application/json", 422, "validation_failed"),
+        (b'{"name":"n","start_time":' + b"[" * 500 + b"]" * 500 + b"}", "application/json", 400, "malformed_body"),
         (b'{"name":"n","start_time":"1"}', "application/json", 422, "validation_failed"),
         (b'{"name":"n","start_time":true}', "application/json", 422, "validation_failed"),
         (b'{"name":"n","start_time":NaN}', "application/json", 400, "malformed_body"),
