@@ -118,6 +118,7 @@ async def nothing_came(app: web.Application, jobs: int) -> None:
         ("{0},2147483647", 2, 404, "token_not_found"),
         ("{0},x", 2, 422, "validation_failed"),
         ("{0},99999999999999", 2, 422, "validation_failed"),
+        ("{0},00000000001" + "9" * 5000, 2, 422, "validation_failed"),
         ("{0},{0}", 0, 422, "validation_failed"),
         ("{0}," * 21, 21, 422, "validation_failed"),
     ],
