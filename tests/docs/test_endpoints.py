@@ -1,4 +1,4 @@
-"""The page of endpoints names every one there is, and tests that exist."""
+"""The pages of endpoints and of security name what there is: every endpoint, and tests that exist."""
 
 from __future__ import annotations
 
@@ -10,17 +10,25 @@ import pytest
 from web.app import CONTRACTS
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "endpoints.md").read_text()
-NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", TEXT)))
+PAGES = {name: (ROOT / "docs" / name).read_text() for name in ("endpoints.md", "security.md")}
+NAMED = sorted(
+    {(page, *found) for page, text in PAGES.items() for found in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)}
+)
 
 
 def test_every_endpoint_has_a_row() -> None:
     there = {f"{endpoint.method} {endpoint.path}" for contract in CONTRACTS for endpoint in contract.endpoints}
-    rows = set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", TEXT, re.MULTILINE))
+    rows = set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", PAGES["endpoints.md"], re.MULTILINE))
     assert rows == {name for name in there if " /admin" not in name}
 
 
-@pytest.mark.parametrize(("file", "test"), NAMED, ids=lambda part: part or "all")
-def test_the_tests_it_names_are_there(file: str, test: str) -> None:
+def test_every_control_names_a_test() -> None:
+    rows = [line for line in PAGES["security.md"].splitlines() if re.match(r"\| (?!control )", line)]
+    assert rows
+    assert not [row for row in rows if "::test_" not in row]
+
+
+@pytest.mark.parametrize(("page", "file", "test"), NAMED, ids=lambda part: part or "all")
+def test_the_tests_they_name_are_there(page: str, file: str, test: str) -> None:
     text = (ROOT / file).read_text()
-    assert re.search(rf"def {test or 'test_'}", text), "the test moved on: update docs/endpoints.md"
+    assert re.search(rf"def {test or 'test_'}", text), f"the test moved on: update docs/{page}"
