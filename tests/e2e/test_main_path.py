@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shlex
 import signal
 import sys
@@ -25,7 +26,8 @@ from yousync.local.port import free_port
 from yousync.local.program import python
 from yousync.local.stack import Stack, throwaway_folder
 
-WALK = Path(__file__).parents[2] / "docs" / "walkthrough.sh"
+README = Path(__file__).parents[2] / "README.md"
+WALK = README.parent / "docs" / "walkthrough.sh"
 
 
 @dataclass
@@ -132,13 +134,36 @@ async def test_the_walk_ends_at_the_first_answer_that_is_another_than_it_says(se
     assert "Sign in" not in printed
 
 
+async def test_what_the_readme_says_to_try(service: Service) -> None:
+    (commands,) = re.findall(r"^```bash\n(.*?)^docs/walkthrough.sh\n```", README.read_text(), re.MULTILINE | re.DOTALL)
+    url = json.loads((service.data / "stack.json").read_text())["url"]
+    for said, here in {
+        "http://127.0.0.1:8000": url,
+        ".yousync/": f"{service.data}/",
+        ".venv/bin/python": sys.executable,
+    }.items():
+        assert said in commands
+        commands = commands.replace(said, here)
+    status, printed = await ran("bash", "-eu", "-o", "pipefail", "-c", commands, cwd=README.parent)
+    assert status == 0, printed
+    assert printed.count('"job_id"') >= 2
+    assert '"status":"completed"' in printed
+    assert '"word_analysis"' in printed
+    assert '"token_info"' in printed, "the signed-in upload"
+
+
 async def walk(data: Path, **variables: str) -> tuple[int | None, str]:
     """How docs/walkthrough.sh ends against the stack under `data`, and all that it prints."""
     command = shlex.join([sys.executable, "-P", "-m", "yousync.cli"])
+    return await ran(str(WALK), cwd=data, YOUSYNC_DATA=str(data), YOUSYNC=command, **variables)
+
+
+async def ran(*command: str, cwd: Path, **variables: str) -> tuple[int | None, str]:
+    """How a command ends, and all that it prints."""
     child = await asyncio.create_subprocess_exec(
-        str(WALK),
-        cwd=data,
-        env=python_env() | {"YOUSYNC_DATA": str(data), "YOUSYNC": command} | variables,
+        *command,
+        cwd=cwd,
+        env=python_env() | variables,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
