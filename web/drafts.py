@@ -33,7 +33,9 @@ Name = Annotated[Text, Field(max_length=255)]
 Line = Annotated[Text, Field(max_length=10_000)]
 Location = Annotated[Text, Field(max_length=2048, description="A key in our bucket, s3://bucket/key, or a URL")]
 Seconds = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False, description="In the YouTube video")]
-Feature = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=13, max_length=13)]
+Feature = Annotated[
+    list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=13, max_length=13, fail_fast=True)
+]
 
 _MAX_WORDS: Final = 1000
 
@@ -64,7 +66,10 @@ class WordDraft(BaseModel):
     start_time: Seconds
     end_time: Seconds
     probability: Annotated[float, Field(ge=0, le=1)] | None = None
-    mfcc: Annotated[list[Feature] | None, Field(description="Features of the original, frame by frame")] = None
+    # Of a megabyte of nonsense the first fault is told, not 80,000.
+    mfcc: Annotated[
+        list[Feature] | None, Field(fail_fast=True, description="Features of the original, frame by frame")
+    ] = None
 
 
 class ScriptDraft(BaseModel):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, create_model
 
 from web.answers import reply_type, respond
 from web.bearer import bearer_token
-from web.inputs import bind, file_field
+from web.inputs import MAX_ADMIN_JSON_BYTES, MAX_JSON_BYTES, bind, file_field
 from web.replies import Streamed
 from yousync.errors import (
     AdminOnly,
@@ -113,7 +113,8 @@ class Endpoint:
         """Answer `request`: find the user, validate, call the handler, encode."""
         caller = await self._caller(request)
         arguments = {_PARAMETER[self.auth]: caller} if self.auth in _PARAMETER else {}
-        async with bind(request, self.inputs, self.raises) as values:
+        max_json = MAX_ADMIN_JSON_BYTES if self.auth == "admin" else MAX_JSON_BYTES
+        async with bind(request, self.inputs, self.raises, max_json=max_json) as values:
             if self.idempotent and (key := values["header"].idempotency_key) is not None:
                 return await self._once(request, caller, key, arguments | values)
             result = await self.handler(request, **arguments, **self._wanted(values))

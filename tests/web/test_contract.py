@@ -159,7 +159,7 @@ async def test_a_whole_number_may_be_written_as_a_fraction(client: Client) -> No
         (b"", "application/json", 422, "validation_failed"),
         (b"{", "application/json", 400, "malformed_body"),
         (b"\xff\xfe", "application/json", 400, "malformed_body"),
-        (b"[" * 100_000, "application/json", 400, "malformed_body"),
+        (b"[" * 60_000, "application/json", 400, "malformed_body"),
         (b"[]", "application/json", 422, "validation_failed"),
         (b'{"name":"n"}', "application/json", 422, "validation_failed"),
         (b'{"name":"n","start_time":' + b"[" * 500 + b"]" * 500 + b"}", "application/json", 400, "malformed_body"),
@@ -167,7 +167,7 @@ async def test_a_whole_number_may_be_written_as_a_fraction(client: Client) -> No
         (b'{"name":"n","start_time":true}', "application/json", 422, "validation_failed"),
         (b'{"name":"n","start_time":NaN}', "application/json", 400, "malformed_body"),
         (b'{"name":"n","start_time":1}', "text/plain", 400, "malformed_body"),
-        (b" " * (2**20 + 1), "application/json", 413, "too_large"),
+        (b" " * (2**16 + 1), "application/json", 413, "too_large"),
     ],
 )
 async def test_a_bad_body_has_its_own_answer(

@@ -135,6 +135,13 @@ class TestScripts:
         ]
         assert (await admin.get(f"/tokens/{token.id}"))["scripts"] == [made]
 
+    async def test_a_megabyte_of_nonsense_is_refused_in_few_words(self, admin: Caller) -> None:
+        token = await make_token()
+        word = {"word": "a", "start_time": 10, "end_time": 11, "mfcc": [["x"] * 13] * 20}
+        refusal = await admin.ask("POST", "/scripts", json=sentence(token, words=[word] * 600), status=422)
+        assert len(refusal["errors"]) == 100
+        assert {fault["pointer"].count("/") for fault in refusal["errors"]} == {6}  # each word's first, no more
+
     async def test_words_stay_unless_they_are_named(self, admin: Caller) -> None:
         token = await make_token()
         made = await admin.ask("POST", "/scripts", json=sentence(token))
