@@ -196,7 +196,8 @@ async def receive_all(
     stream = files.rest.stream
     stream.limit = stream.consumed + most + ENVELOPE_BYTES
     stream.min_bytes_per_s, stream.idle_timeout_s = MIN_BYTES_PER_S, IDLE_TIMEOUT_S
-    files.charge(budget, 0, expected=min(files.content_length or 0, most))
+    # Room is reserved for one file: who announces a whole batch and then dawdles must not keep all others out.
+    files.charge(budget, 0, expected=min(files.content_length or 0, max_bytes))
     texts: dict[str, str] = {}
     found = [await _bytes(files, files.part, max_bytes=max_bytes, budget=budget)]
     while (part := await files.rest.next()) is not None:
