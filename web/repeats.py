@@ -11,10 +11,11 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import orjson
+import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 
@@ -24,7 +25,9 @@ from web.endpoint import Attempt
 from yousync.errors import IdempotencyKeyBusy, IdempotencyKeyReused
 from yousync.settings import Settings
 from yousync.tasks import cancel
-from yousync.valkey import writing
+from yousync.valkey import VALKEY_DOWN, writing
+
+log = structlog.get_logger(__name__)
 
 KEPT_MS: Final = 86_400_000
 RUNNING_MS: Final = 60_000  # how long a key stays taken once its process is dead
@@ -73,9 +76,12 @@ class Repeats:
             await asyncio.sleep(_LOOK_SECONDS)
         async with self._running(name, mine):
             response = await run()
-            kept = _note(asked, response)
-            if kept is not None:
+        kept = _note(asked, response)
+        if kept is not None:
+            try:
                 await self._replace(keys=[name], args=[mine, kept, KEPT_MS])
+            except VALKEY_DOWN as error:  # it is done: to say otherwise would have it done twice
+                log.warning("reply_not_kept", cause=type(error).__name__)
         return response
 
     async def _take(self, name: str, mine: bytes) -> bytes:
@@ -94,7 +100,8 @@ class Repeats:
         try:
             yield
         except Exception:
-            await self._replace(keys=[name], args=[mine, b"", 0])
+            with suppress(*VALKEY_DOWN):  # else it comes free by itself; what went wrong is what is told
+                await self._replace(keys=[name], args=[mine, b"", 0])
             raise
         finally:
             await cancel(renewing)
@@ -102,7 +109,8 @@ class Repeats:
     async def _renew_forever(self, name: str, mine: bytes) -> None:
         while True:
             await asyncio.sleep(RUNNING_MS / 3000)
-            await self._replace(keys=[name], args=[mine, mine, RUNNING_MS])
+            with suppress(*VALKEY_DOWN):  # the next time may be in time
+                await self._replace(keys=[name], args=[mine, mine, RUNNING_MS])
 
 
 def _note(asked: str, response: web.StreamResponse) -> bytes | None:
