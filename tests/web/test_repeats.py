@@ -174,9 +174,8 @@ ONCE_ONLY = {
     "/tokens",
     "/scripts",
     "/actors",
-    "/synthesize/{token_id}",
 }
-"""The POSTs that make something; uploads and videos have the engine's own way."""
+"""The POSTs that make something; uploads, videos and dubbings have the engine's own way."""
 
 
 def test_every_post_that_makes_something_takes_a_key() -> None:

@@ -90,7 +90,6 @@ class DubbingJob(BaseModel):
 @routes.post(
     "/synthesize/{token_id}",
     limit="upload",
-    idempotent=True,
     also={202: DubbingAccepted},
     raises=(
         *(TokenNotFound, NothingRecorded, BackgroundMissing, NotMixable, TooManyJobs),
