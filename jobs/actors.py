@@ -66,7 +66,9 @@ def work_of(deps: Deps, state: State) -> Work:
         case State.CLEANING:
             return Work(run=clean, timeout=settings.upload_timeout_seconds, tries=settings.upload_tries)
         case State.MIXING:
-            return Work(run=mix, timeout=settings.mix_timeout_seconds, tries=settings.mix_tries)
+            # Those that one worker is given wait for each other: their waiting is nobody's failure.
+            timeout = settings.mix_timeout_seconds * settings.mix_max_in_flight
+            return Work(run=mix, timeout=timeout, tries=settings.mix_tries)
         case State.PERSISTING:
             return Work(run=persist, timeout=settings.persist_timeout_seconds, tries=settings.submit_tries)
         case _:
