@@ -274,17 +274,19 @@ class End:
 
 
 _ENDS = """
-SELECT job_id, kind, user_id, token_id, state, status, progress, result, message, created_at, run, version
+SELECT job_id, kind, user_id, token_id, state, status, progress, CASE WHEN $2 THEN result END AS result, message,
+    created_at, run, version
 FROM analysis_results WHERE job_id = ANY($1) AND deleted_at IS NULL
 """
 
 
-async def find_ends(job_ids: Sequence[str]) -> dict[str, End | None]:
+async def find_ends(job_ids: Sequence[str], *, results: bool = True) -> dict[str, End | None]:
     """What the rows of these jobs say, by job id, in one query; deleted ones are not among them.
 
-    None is a row that says what only a later version of ours understands.
+    None is a row that says what only a later version of ours understands. Without `results`, which may be large,
+    each end's is None.
     """
-    rows = await connection().execute_query_dict(_ENDS, [list(job_ids)])
+    rows = await connection().execute_query_dict(_ENDS, [list(job_ids), results])
     return {row["job_id"]: _end(row) for row in rows}
 
 

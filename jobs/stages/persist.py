@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from tortoise.exceptions import IntegrityError
@@ -45,7 +46,8 @@ async def _conclusion(deps: Deps, job: Job) -> Conclusion:
     if body is None:
         raise Transient("result_lost", "the record says there is a result, and there is none")
     if job.kind is Kind.YOUTUBE:
-        return prepared(body, await existing_tokens(named_tokens(body)))
+        there = await existing_tokens(await off_the_loop(named_tokens, body))
+        return await off_the_loop(partial(prepared, there=there), body)
     return await off_the_loop(conclusion_of, body)
 
 

@@ -185,7 +185,7 @@ async def batch_progress(request: web.Request, *, query: BatchQuery) -> BatchPro
         raise ValidationFailed(errors=[{"pointer": "/query/job_ids", "detail": detail, "code": "too_many"}])
     reader = await reader_of(request, query.ticket)
     asked = {job_id for job_id in wanted if is_job_id(job_id)}
-    views = await request.app[ENGINE].live_views(sorted(asked), unseen=asked)
+    views = await request.app[ENGINE].live_views(sorted(asked), unseen=asked, results=False)
     if views.unsure:
         raise DependencyDown(retry_after=5)
     told = {job_id: view for job_id, view in views.known.items() if view.kind.recorded and reader.may_read(view)}
