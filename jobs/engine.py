@@ -20,7 +20,7 @@ from jobs.results import Unreadable, off_the_loop, read_object
 from models.analysis_result import End, find_ends, find_result, record_accepted
 from models.db import DATABASE_DOWN
 from yousync import metrics
-from yousync.errors import DependencyDown, MalformedWebhook, ScriptNotFound, TokenNotFound
+from yousync.errors import DependencyDown, MalformedWebhook, NotFound, ScriptNotFound, TokenNotFound
 from yousync.job import BEGINS, Job, Kind, State, Status, View, message_of, new_job_id, public_status
 
 log = structlog.get_logger(__name__)
@@ -102,8 +102,14 @@ class Engine:
         jobs = [self._new_job(each, await _digest(each.audio)) for each in recordings]
         pairs = [(job, each.audio) for job, each in zip(jobs, recordings, strict=True)]
         accepted = await self._deps.store.accept_all(pairs, owner_limit=self._limit(jobs[0]))
+        gone: NotFound | None = None
         for job in {job.id: job for job in accepted}.values():
-            await self._recorded(job, new=any(job.id == each.id for each in jobs))
+            try:
+                await self._recorded(job, new=any(job.id == each.id for each in jobs))
+            except NotFound as error:  # its clip was deleted just now; the others need their rows all the same
+                gone = error
+        if gone is not None:
+            raise gone
         return accepted
 
     async def order(self, order: Order) -> Job:
@@ -169,11 +175,11 @@ class Engine:
             raise DependencyDown(retry_after=5)
         return views.known.get(job_id)
 
-    async def live_views(self, job_ids: Sequence[str], *, unseen: AbstractSet[str]) -> Views:
+    async def live_views(self, job_ids: Sequence[str], *, unseen: AbstractSet[str], results: bool = True) -> Views:
         """The same for many jobs at once; those of which nothing is known are in neither part of the answer.
 
         Postgres is asked about those that are `unseen` and those that have ended: whoever saw a job running
-        learns from its record alone that it still does.
+        learns from its record alone that it still does. Who does not want the `results` is spared reading them.
         """
         # The records first: once one says that its job has ended, the row that tells how is committed.
         records = await self._deps.store.read_many(job_ids)
@@ -183,7 +189,7 @@ class Engine:
         rows: dict[str, End | None] = {}
         unsure = set[str]()
         try:
-            rows = await find_ends(asked) if asked else {}
+            rows = await find_ends(asked, results=results) if asked else {}
             unsure = {job_id for job_id, end in rows.items() if end is None}
         except DATABASE_DOWN as error:
             log.warning("ends_unknown", jobs=len(asked), cause=type(error).__name__)
