@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from yousync.local.port import free_port
 
 _CHUNK = 2**16
+_BEGUN = 64  # bytes; longer than any pattern
 _INTERIM = b"HTTP/1.1 100"  # the server asks for the body: its reply is still to come
 
 
@@ -92,7 +93,9 @@ class Proxy:
                     _, there, let = self._late
                     there.set()
                     await let.wait()
-                asked.clear()
+                # What was asked next may be half here already: a pattern that has only begun is not thrown away.
+                begun = self._pattern is None or self._pattern.search(asked) is None
+                del asked[: -_BEGUN if begun else None]
             client.write(chunk)
             await client.drain()
 

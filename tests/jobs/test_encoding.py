@@ -15,6 +15,7 @@ SET_BY_THE_SCRIPT = {"state", "version", "progress", "updated_ms", "inbox", "lat
     "stage",
     "code",
     "message",
+    "queued",
 }
 
 

@@ -97,7 +97,7 @@ def test_what_we_did_not_make_is_refused(trick: str) -> None:
 
 
 def test_a_ticket_is_for_one_job_and_no_access_token_is_a_ticket() -> None:
-    others = dict(FORGED)
+    others = dict(forgeries(SETTINGS, user_id=7, session_id="s"))  # made now: a ticket holds for a minute
     ticket = verify_ticket(SETTINGS, others.pop("a ticket"))
     assert (ticket.user_id, ticket.session_id, ticket.job_id) == (7, "s", "0" * 32)
     for text in (*others.values(), mint(SETTINGS, user_id=7, email="a@example.com", session_id="s")):
