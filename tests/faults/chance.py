@@ -15,7 +15,8 @@ T = TypeVar("T")
 
 ALL = os.environ.get("FAULTS") == "all"
 ONLY = os.environ.get("FAULTS_ONLY", "")
-SEED = int(os.environ.get("FAULTS_SEED") or secrets.randbelow(10**6))
+SEED = int(os.environ.setdefault("FAULTS_SEED", str(secrets.randbelow(10**6))))
+"""In the environment, as processes that share the tests between them must draw the same."""
 
 
 def some(site: str, of: Sequence[T], number: int) -> Sequence[T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -55,16 +56,16 @@ async def finish(ground: Ground, job_id: str) -> dict[str, Any]:
 
 
 async def left_behind(ground: Ground, point: str, **behaviour: Any) -> str:
-    """The job that a process leaves when it dies at `point` after it has answered 202."""
+    """The job that a worker leaves when it dies at `point`; the web process that answered 202 is killed with it."""
     await ground.clear()
-    await ground.analysis.behave("normal", **({"delay_s": 0.2} | behaviour))
-    victim = doomed(ground, point)
+    await ground.analysis.behave("normal", **({"delay_s": 0.5} | behaviour))
+    web, victim = ground.web(with_worker=False), ground.worker(failpoints=f"kill:{point}")
     try:
-        await victim.start()
+        await asyncio.gather(web.start(), victim.start())
         job_id = await ground.upload(AUDIO)
         assert await died(victim) == -9
     finally:
-        await victim.kill()
+        await asyncio.gather(web.kill(), victim.kill())
     return job_id
 
 

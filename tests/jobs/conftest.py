@@ -20,6 +20,9 @@ from yousync.job import STAGE_OF, Job, Kind, Stage, State
 from yousync.local.program import Standin
 from yousync.settings import Settings
 
+NO_JOB = "0b5e0f6d7c8a4e21b3d49f60a1c2e3d4"
+"""An id that no job has; in a test's name it has to be the same in all processes that share the tests."""
+
 
 @pytest_asyncio.fixture(scope="module")
 async def deps(settings: Settings) -> AsyncIterator[Deps]:

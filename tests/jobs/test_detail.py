@@ -14,7 +14,7 @@ from jobs.identity import Identity
 from jobs.ops import By, Ops
 from models.analysis_result import AnalysisResult
 from tests.jobs.bringing import CAUSE, bring, claimed
-from tests.jobs.conftest import Accept, a_job
+from tests.jobs.conftest import NO_JOB, Accept
 from yousync.errors import JobNotFound
 from yousync.job import MESSAGES, Event, Stage, State
 from yousync.local.port import free_port
@@ -130,7 +130,7 @@ async def test_of_a_deleted_job_its_deletion_is_told(emptied: Deps, accept: Acce
         await describe(emptied, job.id)
 
 
-@pytest.mark.parametrize("job_id", [a_job().id, "nonsense", "", "nul\x00", "*"])
+@pytest.mark.parametrize("job_id", [NO_JOB, "nonsense", "", "nul\x00", "*"])
 async def test_what_is_no_job_is_not_found(emptied: Deps, job_id: str) -> None:
     with pytest.raises(JobNotFound):
         await describe(emptied, job_id)

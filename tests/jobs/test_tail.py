@@ -17,7 +17,7 @@ from jobs.tail import Line, tail, tail_all
 from jobs.tenancy import tenancy
 from models.analysis_result import AnalysisResult
 from tests.jobs.bringing import RESULT, bring, claimed, read
-from tests.jobs.conftest import Accept, a_job
+from tests.jobs.conftest import NO_JOB, Accept
 from tests.valkey_command import command, listeners
 from tests.waiting import until
 from yousync.errors import JobNotFound
@@ -100,7 +100,7 @@ async def test_an_ended_job_tells_its_story_and_no_more(emptied: Deps, accept: A
     assert [line.event.move for line in again] == [line.event.move for line in lines]
 
 
-@pytest.mark.parametrize("job_id", [a_job().id, "nonsense", "nul\x00"])
+@pytest.mark.parametrize("job_id", [NO_JOB, "nonsense", "nul\x00"])
 async def test_what_is_no_job_is_not_found(emptied: Deps, job_id: str) -> None:
     with pytest.raises(JobNotFound):
         await anext(tail(emptied, job_id))

@@ -9,7 +9,8 @@ LOWEST, HIGHEST = 20_000, 32_000
 """Below Linux's ephemeral range (32768 up), so no outgoing connection takes the port between choice and use."""
 
 
-_given: set[int] = set()
+_marks: list[socket.socket] = []
+"""A datagram socket on each port that was given: they tell other processes of ours, too, that it is taken."""
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -24,13 +25,20 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_port() -> int:
-    """A port nobody listens on, chosen at random so that stacks starting side by side rarely meet.
+    """A port nobody listens on, chosen at random.
 
-    No port is given twice in a process: whoever was given it may not listen yet.
+    No port is given twice while the process that it was given to lives: its server may not listen yet.
     """
     for _ in range(200):
         port = random.randint(LOWEST, HIGHEST)  # noqa: S311  # not a secret
-        if port not in _given and port_is_free(port):
-            _given.add(port)
-            return port
+        if not port_is_free(port):
+            continue
+        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            mark.bind(("127.0.0.1", port))
+        except OSError:
+            mark.close()
+            continue
+        _marks.append(mark)
+        return port
     raise OSError("no free port found on 127.0.0.1")

@@ -31,7 +31,7 @@ from models.analysis_result import AnalysisResult
 from tests.conftest import NewDatabase
 from tests.factories import make_script, make_user
 from tests.jobs.bringing import RESULT, bring, claimed, read
-from tests.jobs.conftest import Accept, a_job, a_recording
+from tests.jobs.conftest import NO_JOB, Accept, a_recording
 from tests.processes import WebProcess, WorkerProcess, environment
 from tests.standing_in import control
 from tests.valkey_command import listeners
@@ -124,7 +124,7 @@ class TestLooking:
         assert r"\x1b[2J[red]boo[/red]\nforged line" in log
 
     async def test_an_unknown_job_is_said(self, accept: Accept, jobs: Jobs) -> None:
-        ended = await jobs("show", a_job().id)
+        ended = await jobs("show", NO_JOB)
         assert (ended.status, ended.out, ended.err) == (Exit.FAILED, "", "yousync: Job not found\n")
 
     @pytest.mark.parametrize(
@@ -137,14 +137,14 @@ class TestLooking:
             ["list", "--token", "0"],
             ["show"],
             ["pause", "everything", *WHY],
-            ["retry", "--from", "nowhere", a_job().id, *WHY],
+            ["retry", "--from", "nowhere", NO_JOB, *WHY],
             ["retry", *WHY],
-            *([action, a_job().id] for action in ("retry", "cancel", "delete", "accept-late-result")),
+            *([action, NO_JOB] for action in ("retry", "cancel", "delete", "accept-late-result")),
             *([action] for action in ("pause", "resume", "drain")),
             ["pause", "--reason", ""],
-            ["cancel", a_job().id, "--reason", "x" * 501],
+            ["cancel", NO_JOB, "--reason", "x" * 501],
             ["cancel", "--reason", "no jobs"],
-            ["delete", a_job().id, "--state", "failed", *WHY],
+            ["delete", NO_JOB, "--state", "failed", *WHY],
         ],
         ids=" ".join,
     )
