@@ -20,6 +20,7 @@ MAX_VALUES: Final = 200_000
 _SMALL: Final = 65_536
 Read = TypeVar("Read")
 _FAILED_WORDS: Final = {"failed", "failure", "error"}
+_WRAPPERS: Final = ("analysis_results", "result", "results")
 _INT64: Final = 2**63
 _INT32: Final = 2**31  # what ids are
 
@@ -56,8 +57,8 @@ def conclusion_of(body: bytes) -> Conclusion:
     """How the run ends that this result came for.
 
     Accepts `{"analysis_results": {...}}`, `{"result": {...}}` and the result object itself, and stores a
-    result that has `.result.word_analysis` whenever the data has a word_analysis at all. A body that reports
-    a failure, or holds nothing at all, ends in `failed`.
+    result that has `.result.word_analysis` whenever the data has a word_analysis at all, beside its wrapper or in
+    several. A body that reports a failure, or holds nothing at all, ends in `failed`.
     """
     try:
         data = read_object(body)
@@ -112,13 +113,34 @@ def _unprepared(code: str, cause: str) -> Conclusion:
 
 
 def _with_result(data: dict[str, Any]) -> dict[str, Any]:
-    for name in ("analysis_results", "result", "results"):
+    stored = _enveloped(data)
+    inner = stored.get("result")
+    if isinstance(inner, dict) and "word_analysis" not in inner and (holder := _holder(data)) is not None:
+        held = {key: value for key, value in holder.items() if key not in {*_WRAPPERS, "status"}}
+        outer = {key: value for key, value in stored.items() if key not in held}
+        inner = {key: value for key, value in inner.items() if value is not holder}
+        return {**outer, "result": {**inner, **held}}
+    return stored
+
+
+def _holder(data: dict[str, Any]) -> dict[str, Any] | None:
+    """The outermost object that has a word_analysis; those of lists are each somebody else's."""
+    level = [data]
+    while level:
+        for each in level:
+            if "word_analysis" in each:
+                return each
+        level = [value for each in level for value in each.values() if isinstance(value, dict)]
+    return None
+
+
+def _enveloped(data: dict[str, Any]) -> dict[str, Any]:
+    for name in _WRAPPERS:
         inner = data.get(name)
         if isinstance(inner, dict):
-            if isinstance(inner.get("result"), dict):
-                return inner  # wrapped twice: the inner envelope is the shape already
             outer = {key: value for key, value in data.items() if key not in {name, "status"}}
-            return {**outer, "result": inner}
+            wrapped_twice = isinstance(inner.get("result"), dict)  # the inner envelope is the shape already
+            return {**outer, **(inner if wrapped_twice else {"result": inner})}
     return {"result": data} if data else {}
 
 

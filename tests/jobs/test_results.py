@@ -29,6 +29,11 @@ JSON = st.recursive(
         {"result": {"overall_score": 0.7, "word_analysis": WORDS}, "extra": 1},
         {"status": "completed", "result": {"overall_score": 0.7, "word_analysis": WORDS}},
         {"analysis_results": {"result": {"overall_score": 0.7, "word_analysis": WORDS}}},
+        {"result": {"overall_score": 0.7}, "word_analysis": WORDS},
+        {"result": {"engine": "x"}, "overall_score": 0.7, "word_analysis": WORDS},
+        {"result": {"analysis_results": {"overall_score": 0.7, "word_analysis": WORDS}}},
+        {"result": {"result": {"result": {"overall_score": 0.7, "word_analysis": WORDS}}}},
+        {"scores": {"overall_score": 0.7, "word_analysis": WORDS}},
     ],
 )
 def test_every_shape_is_stored_where_frontends_look(body: dict[str, Any]) -> None:
@@ -41,6 +46,10 @@ def test_every_shape_is_stored_where_frontends_look(body: dict[str, Any]) -> Non
 def test_keys_nobody_knows_are_kept() -> None:
     conclusion = conclusion_of(b'{"status":"ok","engine":"x","result":{"word_analysis":[],"later":{"a":[1]}}}')
     assert conclusion.result == {"engine": "x", "result": {"word_analysis": [], "later": {"a": [1]}}}
+    conclusion = conclusion_of(b'{"engine":"x","analysis_results":{"version":2,"result":{"word_analysis":[]}}}')
+    assert conclusion.result == {"engine": "x", "version": 2, "result": {"word_analysis": []}}
+    conclusion = conclusion_of(b'{"engine":"x","result":{"later":{"a":[1]},"scores":{"word_analysis":[],"b":2}}}')
+    assert conclusion.result == {"engine": "x", "result": {"word_analysis": [], "b": 2, "later": {"a": [1]}}}
 
 
 @pytest.mark.parametrize(
