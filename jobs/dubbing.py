@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from jobs.deps import Deps
 from models.take import RecordedTake, recorded_takes
 from models.token import Token
 from yousync.errors import NothingRecorded, TokenNotFound
+from yousync.media import Link, located
 
 
 class WishedTake(BaseModel):
@@ -35,7 +37,7 @@ class Wish(BaseModel):
     takes: tuple[WishedTake, ...]
 
 
-async def wish_of(user_id: int, token_id: int) -> Wish:
+async def wish_of(deps: Deps, user_id: int, token_id: int) -> Wish:
     """What a dubbing of this clip by this learner is made from now. Raises TokenNotFound, NothingRecorded."""
     token = await Token.get_or_none(id=token_id)
     if token is None:
@@ -43,7 +45,7 @@ async def wish_of(user_id: int, token_id: int) -> Wish:
     takes = await recorded_takes(user_id, token_id)
     if not takes:
         raise NothingRecorded
-    background, vocal = _stems(token)
+    background, vocal = _stems(deps, token)
     return Wish(
         background=background,
         vocal=vocal,
@@ -66,10 +68,15 @@ def _seconds(value: float) -> float:
     return round(value, 6)  # a difference of two times, without what floats add to it
 
 
-def _stems(token: Token) -> tuple[str, str]:
-    """Where the background and the original voice lie: side by side, in the folder the preprocess server fills."""
+def _stems(deps: Deps, token: Token) -> tuple[str, str]:
+    """Where the background and the original voice lie: side by side, in the folder the preprocess server fills.
+
+    A clip may say itself where its background lies in S3. A link to elsewhere is for browsers: it is not fetched.
+    """
     video = token.youtube_id.rpartition("v=")[2]
     usual = f"{token.actor_name}/{video}/0/bgvoice.wav"
     background = token.s3_bgvoice_url or usual
+    if isinstance(located(background, bucket=deps.storage.bucket, others=deps.settings.media_buckets), Link):
+        background = usual
     beside = background if background.endswith("/bgvoice.wav") else usual
     return background, f"{beside.removesuffix('bgvoice.wav')}vocal.wav"

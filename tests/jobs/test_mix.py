@@ -78,12 +78,12 @@ async def order(engine: Engine, user: User, wish: Wish, token_id: int) -> Job:
 
 
 async def mixing(deps: Deps, engine: Engine, user: User, clip: Token, **changes: Any) -> Job:
-    wish = (await wish_of(user.id, clip.id)).model_copy(update=changes)
+    wish = (await wish_of(deps, user.id, clip.id)).model_copy(update=changes)
     return await bring(deps, await order(engine, user, wish, clip.id), State.MIXING)
 
 
 async def test_the_newest_scored_recording_of_each_sentence_counts(
-    user: User, clip: Token, sentence: Script, record: Record
+    emptied: Deps, user: User, clip: Token, sentence: Script, record: Record
 ) -> None:
     other = await Script.create(token=clip, start_time=13.0, end_time=15.0, script="and back")
     await record(sentence)
@@ -93,7 +93,7 @@ async def test_the_newest_scored_recording_of_each_sentence_counts(
     unscored = await record(other, State.PARKED)
     await record(other, State.FAILED, code="no_speech")
 
-    wish = await wish_of(user.id, clip.id)
+    wish = await wish_of(emptied, user.id, clip.id)
 
     assert [(take.script_id, take.job_id) for take in wish.takes] == [(sentence.id, newest.id), (other.id, unscored.id)]
     assert [(take.start_s, take.end_s) for take in wish.takes] == [(0.0, 2.0), (3.0, 5.0)]
@@ -101,29 +101,29 @@ async def test_the_newest_scored_recording_of_each_sentence_counts(
 
 
 async def test_a_sentence_is_over_where_the_next_one_begins(
-    user: User, clip: Token, sentence: Script, record: Record
+    emptied: Deps, user: User, clip: Token, sentence: Script, record: Record
 ) -> None:
     await Script.create(token=clip, start_time=11.25, end_time=15.0, script="said into it")
     await record(sentence)
 
-    (take,) = (await wish_of(user.id, clip.id)).takes
+    (take,) = (await wish_of(emptied, user.id, clip.id)).takes
 
     assert (take.start_s, take.end_s) == (0.0, 1.25)
 
 
 async def test_what_is_deleted_cancelled_or_another_s_is_not_there(
-    user: User, clip: Token, sentence: Script, record: Record
+    emptied: Deps, user: User, clip: Token, sentence: Script, record: Record
 ) -> None:
     deleted = await record(sentence)
     await record(sentence, State.CANCELLED, code="cancelled")
     await AnalysisResult.filter(job_id=deleted.id).update(deleted_at=datetime.now(UTC))
     with pytest.raises(NothingRecorded):
-        await wish_of(user.id, clip.id)
+        await wish_of(emptied, user.id, clip.id)
     await record(sentence)
     with pytest.raises(NothingRecorded):
-        await wish_of((await make_user()).id, clip.id)
+        await wish_of(emptied, (await make_user()).id, clip.id)
     with pytest.raises(TokenNotFound):
-        await wish_of(user.id, 2**31 - 1)
+        await wish_of(emptied, user.id, 2**31 - 1)
 
 
 async def test_a_dubbing_lies_in_s3_under_its_job_s_key_and_again_the_same(
@@ -182,6 +182,19 @@ async def test_a_clip_may_say_itself_where_its_background_lies(
     assert np.abs(sound[rest].astype(int) - tone[rest]).max() <= 2
 
 
+@pytest.mark.parametrize("link", ["https://cdn.example.com/bgvoice.wav", "s3://somebody-elses/bgvoice.wav"])
+async def test_a_background_that_only_browsers_may_fetch_is_not_what_dubbings_are_made_from(
+    emptied: Deps, user: User, clip: Token, sentence: Script, record: Record, link: str
+) -> None:
+    await record(sentence)
+    usual = (await wish_of(emptied, user.id, clip.id)).background
+    clip.s3_bgvoice_url = link
+    await clip.save()
+
+    assert (await wish_of(emptied, user.id, clip.id)).background == usual
+    assert await emptied.storage.size(usual), "the stem that the preprocess server put there"
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -238,7 +251,7 @@ async def test_those_beyond_what_may_be_mixed_at_once_stand_in_line(
     emptied: Deps, engine: Engine, user: User, clip: Token, sentence: Script, record: Record
 ) -> None:
     await record(sentence)
-    wish = await wish_of(user.id, clip.id)
+    wish = await wish_of(emptied, user.id, clip.id)
     store = Store(emptied.valkey, emptied.valkey, emptied.settings.model_copy(update={"mix_max_in_flight": 1}))
     wishes = [wish.model_copy(update={"seconds": seconds}) for seconds in (5.0, 6.0)]
     first, second = [await order(engine, user, each, clip.id) for each in wishes]

@@ -107,7 +107,7 @@ async def synthesize(
     waits: a 202 names the job, which can be read and followed.
     """
     app = request.app
-    wish = await wish_of(user.id, path.token_id)
+    wish = await wish_of(app[DEPS], user.id, path.token_id)
     key = await dubbing_of(user.id, path.token_id, wish.model_dump(mode="json"))
     if key is None:
         job = await order_dubbing(
