@@ -84,6 +84,13 @@ _REFUSED: Final = {
     ),
 }
 
+_LEFT: Final = {
+    "recordings in S3 of no learner and sentence that came over: left where they are": (
+        "SELECT s3_key FROM earlier_recordings e WHERE NOT EXISTS (SELECT FROM users u WHERE u.id = e.user_id)"
+        " OR NOT EXISTS (SELECT FROM scripts s WHERE s.id = e.script_id AND s.token_id = e.token_id) ORDER BY 1"
+    ),
+}
+
 
 async def settled(target: asyncpg.Connection) -> list[Misfit]:
     """What the import settles by itself."""
@@ -93,6 +100,11 @@ async def settled(target: asyncpg.Connection) -> list[Misfit]:
 async def refused(target: asyncpg.Connection) -> list[Misfit]:
     """What it cannot: ids are part of S3 keys and of links, and somebody else has them here."""
     return await _find(target, _REFUSED)
+
+
+async def left(target: asyncpg.Connection) -> list[Misfit]:
+    """What is nobody's once all that fits came over."""
+    return await _find(target, _LEFT)
 
 
 async def _find(target: asyncpg.Connection, questions: dict[str, str]) -> list[Misfit]:

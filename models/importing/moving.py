@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,8 @@ import asyncpg
 from models.db import credentials
 from models.importing.earlier import TABLES, Fit, copy
 from models.importing.fitting import Conclude, fit_result, fit_script, fit_video, fit_word
-from models.importing.misfits import Misfit, refused, settled
+from models.importing.misfits import Misfit, left, refused, settled
+from models.importing.recordings import Found, put_beside, tie
 from models.importing.statements import MOVES, PENDING_DECIDED, SEQUENCES
 
 _LOCK: Final = 0x494D5054  # "IMPT": one import at a time
@@ -46,9 +47,17 @@ class ImportRefused(Exception):
 
 
 async def import_earlier(
-    source_dsn: str, target_dsn: str, *, timezone: str, conclude: Conclude, dry_run: bool = False
+    source_dsn: str,
+    target_dsn: str,
+    *,
+    timezone: str,
+    conclude: Conclude,
+    recordings: Sequence[Found] = (),
+    dry_run: bool = False,
 ) -> Imported:
-    """Bring the earlier server's tables over; the same again changes nothing, later rows are added.
+    """Bring the earlier server's tables over, and with them the `recordings` that lie in S3.
+
+    The same again changes nothing, later rows are added.
 
     Its naive timestamps are read as of `timezone`. Users, actors, clips, sentences and words keep their ids, which S3
     keys and links contain; analyses keep their job ids. Raises ImportRefused, NotTheEarlierServer, ValueError for an
@@ -65,7 +74,7 @@ async def import_earlier(
     try:
         target = await asyncpg.connect(**credentials(target_dsn), timeout=10)
         try:
-            return await _import(source, target, timezone, fits, dry_run=dry_run)
+            return await _import(source, target, timezone, fits, recordings, dry_run=dry_run)
         finally:
             await target.close()
     finally:
@@ -73,13 +82,19 @@ async def import_earlier(
 
 
 async def _import(
-    source: asyncpg.Connection, target: asyncpg.Connection, timezone: str, fits: Mapping[str, Fit], *, dry_run: bool
+    source: asyncpg.Connection,
+    target: asyncpg.Connection,
+    timezone: str,
+    fits: Mapping[str, Fit],
+    recordings: Sequence[Found],
+    *,
+    dry_run: bool,
 ) -> Imported:
     async with source.transaction(isolation="repeatable_read", readonly=True):
         changes = target.transaction()
         await changes.start()
         try:
-            done = await _bring(source, target, timezone, fits)
+            done = await _bring(source, target, timezone, fits, recordings)
         except BaseException:
             await changes.rollback()
             raise
@@ -88,7 +103,11 @@ async def _import(
 
 
 async def _bring(
-    source: asyncpg.Connection, target: asyncpg.Connection, timezone: str, fits: Mapping[str, Fit]
+    source: asyncpg.Connection,
+    target: asyncpg.Connection,
+    timezone: str,
+    fits: Mapping[str, Fit],
+    recordings: Sequence[Found],
 ) -> Imported:
     await target.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
     await target.execute("SELECT now() AT TIME ZONE $1", timezone)  # an unknown one is refused here
@@ -96,7 +115,10 @@ async def _bring(
     if taken := await refused(target):
         raise ImportRefused(taken)
     misfits = await settled(target)
-    return Imported(await _move(target, timezone, found), tuple(misfits))
+    moved = await _move(target, timezone, found)
+    await put_beside(target, recordings)
+    tied = Moved("recordings", len(recordings), *await tie(target, EARLIER))
+    return Imported((*moved, tied), (*misfits, *await left(target)))
 
 
 async def _move(target: asyncpg.Connection, timezone: str, found: Mapping[str, int]) -> tuple[Moved, ...]:

@@ -120,3 +120,29 @@ WHERE {_SAME_REQUEST.format(timezone="$1::text")} AND v.status = '심사중' AND
 
 SEQUENCES: Final = {"actors": 1, "tokens": 35, "scripts": 1, "words": 1, "users": 1}
 """Tables that keep their ids, and the least that their next ids come after: the web client owns token 35."""
+
+RECORDINGS: Final = (
+    "CREATE TEMPORARY TABLE earlier_recordings"
+    " (user_id int, token_id int, script_id int, s3_key text, written_at timestamptz) ON COMMIT DROP"
+)
+_OF_SENTENCE = (
+    "r.user_id = e.user_id AND r.token_id = e.token_id AND r.script_id = e.script_id AND r.incarnation = $1::text"
+)
+RECORDED: Final = f"""
+WITH done AS (INSERT INTO analysis_results (job_id, kind, token_id, script_id, user_id, status, progress, message,
+    s3_key, state, stage, code, attempts, run, version, incarnation, created_at, updated_at)
+SELECT replace(gen_random_uuid()::text, '-', ''), 'script', e.token_id, e.script_id, e.user_id, 'failed', 0, $3::text,
+    e.s3_key, 'failed', 'submit', $2::text, 0, 1, 1, $1::text, e.written_at, now()
+FROM earlier_recordings e JOIN users u ON u.id = e.user_id
+JOIN scripts s ON s.id = e.script_id AND s.token_id = e.token_id
+WHERE NOT EXISTS (SELECT FROM analysis_results r WHERE {_OF_SENTENCE}) RETURNING 1)
+SELECT count(*) FROM done"""
+"""A recording without a result is an attempt that came as far as S3: its learner finds it, and may delete it."""
+TIED: Final = f"""
+WITH done AS (UPDATE analysis_results kept SET s3_key = tied.s3_key FROM (
+    SELECT r.id, CASE row_number() OVER (PARTITION BY e.s3_key
+        ORDER BY r.status = 'completed' DESC, r.created_at DESC, r.id DESC) WHEN 1 THEN e.s3_key ELSE '' END AS s3_key
+    FROM earlier_recordings e JOIN analysis_results r ON {_OF_SENTENCE} WHERE r.deleted_at IS NULL
+) tied WHERE kept.id = tied.id AND kept.s3_key <> tied.s3_key RETURNING 1)
+SELECT count(*) FROM done"""
+"""The object is the last recording of its sentence, so it is the latest result's: what was there before is gone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,23 @@ import pytest
 import pytest_asyncio
 
 from jobs.results import conclusion_of
+from models.db import connected
 from models.importing.earlier import TABLES, NotTheEarlierServer
 from models.importing.fitting import NEVER_ENDED
-from models.importing.moving import Imported, ImportRefused, import_earlier
-from tests.conftest import NewDatabase
+from models.importing.moving import Imported, ImportRefused, Moved, import_earlier
+from models.importing.recordings import Found, recordings_among
+from models.practice import recordings_of
+from models.take import recorded_takes
+from tests.conftest import NewDatabase, settings_for
 from tests.yousync.cli.test_commands import yousync
 from yousync.cli.failure import Exit
 from yousync.failures import LEARNER_MESSAGES
 from yousync.local.postgres import Postgres
 from yousync.local.stack import Stack
+from yousync.storage import open_storage
 
 SCHEMA = (Path(__file__).parent / "earlier_schema.sql").read_text(encoding="utf-8")
+AT = datetime(2025, 6, 1, 12, tzinfo=UTC)
 FIRST, SECOND = "0123456789abcdef0123456789abcdef", "1123456789abcdef0123456789abcdef"
 
 
@@ -79,6 +85,7 @@ async def test_all_of_it_comes_over_and_the_same_again_changes_nothing(earlier: 
         "bookmarks": (3, 2, 0),
         "dubbing_results": (1, 1, 0),
         "video_requests": (4, 3, 0),
+        "recordings": (0, 0, 0),
     }
     before = await everything(ours)
     again = await brought(earlier, ours)
@@ -179,6 +186,49 @@ async def test_what_came_later_is_added_and_what_was_decided_here_stays(
         assert await here.fetchval("SELECT deleted_at FROM analysis_results WHERE job_id = $1", FIRST) is not None
 
 
+def lying(*names: str) -> list[Found]:
+    """What the earlier server left in its folder, the first one last written."""
+    return recordings_among((f"user_audio/{name}", AT - timedelta(days=day)) for day, name in enumerate(names))
+
+
+async def test_recordings_go_with_the_latest_result_of_their_sentence(
+    stack: Stack, earlier: str, new_database: NewDatabase
+) -> None:
+    ours = await new_database()
+    recordings = lying(
+        *("5/35/70.wav", "5/35/70.mp3", "5/35/71.m4a"),
+        *("5/41/70.wav", "99/35/70.wav"),  # a sentence of another clip, somebody who did not come over
+        *(f"5/35/70/{FIRST}.wav", "5/35/.wav", "5/35/x.wav"),  # our own, and what is nobody's
+    )
+
+    first = await brought(earlier, ours, recordings=recordings)
+
+    assert first.tables[-1] == Moved("recordings", 4, 1, 1)
+    assert first.misfits[-1].examples == ("user_audio/5/41/70.wav", "user_audio/99/35/70.wav")
+    async with connected(settings_for(stack, database_url=ours)):
+        kept = [(70, "user_audio/5/35/70.wav"), (71, "user_audio/5/35/71.m4a")]
+        assert await recordings_of(5, 35) == kept
+        assert [(take.script_id, take.s3_key) for take in await recorded_takes(5, 35)] == kept
+    again = await brought(earlier, ours, recordings=recordings)
+    assert again.tables[-1] == Moved("recordings", 4, 0, 0)
+
+    async with database(ours) as here, database(earlier) as there:
+        [alone] = await here.fetch("SELECT * FROM analysis_results WHERE script_id = 71")
+        assert (alone["status"], alone["code"], alone["created_at"]) == ("failed", NEVER_ENDED, AT - timedelta(days=2))
+        newer = "3" + FIRST[1:]
+        await there.execute(
+            "INSERT INTO analysis_results (job_id, token_id, user_id, status, progress, result)"
+            " SELECT $1, token_id, user_id, status, progress, result FROM analysis_results WHERE job_id = $2",
+            *(newer, FIRST),
+        )
+        try:
+            await brought(earlier, ours, recordings=recordings)
+        finally:
+            await there.execute("DELETE FROM analysis_results WHERE job_id = $1", newer)
+        keys = await here.fetch("SELECT s3_key FROM analysis_results WHERE script_id = 70 ORDER BY created_at")
+        assert [row["s3_key"] for row in keys] == ["", "user_audio/5/35/70.wav"], "the object was written over"
+
+
 async def test_ids_that_others_have_here_are_refused_and_nothing_is_changed(
     earlier: str, new_database: NewDatabase
 ) -> None:
@@ -207,6 +257,8 @@ async def test_the_command_tells_what_it_did_and_no_password(
     stack: Stack, earlier: str, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     env = stack.env() | {"DATABASE_URL": await new_database()}
+    async with open_storage(settings_for(stack)) as storage:
+        await storage.put("user_audio/5/35/70.wav", b"RIFF", container="wav")
 
     done = await yousync(tmp_path, "import", "--from", earlier, "--dry-run", "--json", env=env)
     wrong = await yousync(tmp_path, "import", "--from", "mysql://u:secret@h/d", env=env)
@@ -216,6 +268,8 @@ async def test_the_command_tells_what_it_did_and_no_password(
     told = orjson.loads(done.out)
     assert told["dry_run"] is True
     assert {"table": "users", "found": 2, "added": 2, "changed": 0} in told["tables"]
+    assert told["tables"][-1]["table"] == "recordings"
+    assert told["tables"][-1]["changed"] == 1, "the one in S3 was found, and its result"
     assert (wrong.status, nowhere.status) == (Exit.USAGE, Exit.USAGE)
     assert "secret" not in wrong.err + wrong.out
     assert "Traceback" not in wrong.err + nowhere.err

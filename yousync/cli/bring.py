@@ -17,8 +17,12 @@ from jobs.results import conclusion_of
 from models.importing.earlier import NotTheEarlierServer
 from models.importing.misfits import Misfit
 from models.importing.moving import Imported, ImportRefused, import_earlier
+from models.importing.recordings import FOLDER, Found, recordings_among
 from yousync.cli.failure import CommandError, Exit
 from yousync.cli.lookup import DataOption, settings_for
+from yousync.failures import StageFailure
+from yousync.settings import Settings
+from yousync.storage import open_storage
 
 
 def import_(
@@ -31,15 +35,18 @@ def import_(
 ) -> None:
     """Bring users, catalogue, results and all that belongs to them over from the earlier server; repeatable.
 
-    Everything or nothing, in one transaction. Ids, job ids and S3 keys stay valid. Audio stays where it is in S3.
+    Everything or nothing, in one transaction. Ids, job ids and S3 keys stay valid. Audio stays where it is in S3,
+    which is looked through for recordings.
     """
-    target = settings_for(data).database_url.get_secret_value()
+    settings = settings_for(data)
     try:
-        done = asyncio.run(import_earlier(source, target, timezone=timezone, conclude=conclusion_of, dry_run=dry_run))
+        done = asyncio.run(_import(settings, source, timezone=timezone, dry_run=dry_run))
     except ImportRefused as error:
         raise CommandError(f"{error}; nothing was changed:\n{_lines(error.misfits)}", Exit.FAILED) from None
     except NotTheEarlierServer as error:
         raise CommandError(f"that is not the earlier server's database: {error}", Exit.USAGE) from None
+    except StageFailure as error:
+        raise CommandError(f"S3, where the recordings lie, does not answer: {error}", Exit.UNREACHABLE) from None
     except asyncpg.InvalidParameterValueError as error:
         raise CommandError(str(error), Exit.USAGE) from None
     except ValueError:
@@ -48,6 +55,23 @@ def import_(
         typer.echo(json.dumps(asdict(done) | {"dry_run": dry_run}, ensure_ascii=False))
     else:
         _show(done, dry_run=dry_run)
+
+
+async def _import(settings: Settings, source: str, *, timezone: str, dry_run: bool) -> Imported:
+    return await import_earlier(
+        source,
+        settings.database_url.get_secret_value(),
+        timezone=timezone,
+        conclude=conclusion_of,
+        recordings=await _recordings(settings),
+        dry_run=dry_run,
+    )
+
+
+async def _recordings(settings: Settings) -> list[Found]:
+    """What the earlier server recorded: it kept no note of where, so its folder is looked through, this once."""
+    async with open_storage(settings) as storage:
+        return recordings_among([each async for page in storage.pages((FOLDER,)) for each in page])
 
 
 def _show(done: Imported, *, dry_run: bool) -> None:
