@@ -18,6 +18,7 @@ NAMED = sorted(
 
 def test_every_endpoint_has_a_row() -> None:
     there = {f"{endpoint.method} {endpoint.path}" for contract in CONTRACTS for endpoint in contract.endpoints}
+    there |= {"GET /docs", "GET /redoc", "GET /openapi.json"}  # which the document does not tell of itself
     rows = set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", PAGES["endpoints.md"], re.MULTILINE))
     assert rows == {name for name in there if " /admin" not in name}
 
@@ -32,3 +33,16 @@ def test_every_control_names_a_test() -> None:
 def test_the_tests_they_name_are_there(page: str, file: str, test: str) -> None:
     text = (ROOT / file).read_text()
     assert re.search(rf"def {test or 'test_'}", text), f"the test moved on: update docs/{page}"
+
+
+def test_the_walk_goes_everywhere() -> None:
+    """But to older spellings; what operators do is told elsewhere."""
+    walk = (ROOT / "docs" / "walkthrough.sh").read_text()
+    walked = re.findall(r"""^ *call \S+ ([A-Z]+) ["']?(/[^?"'\s]*)""", walk, re.MULTILINE)
+    walked += [("GET", path) for path in re.findall(r'^follow "(/[^"]*)"', walk, re.MULTILINE)]
+    for contract in CONTRACTS:
+        for endpoint in contract.endpoints:
+            if endpoint.deprecated_for is None and not endpoint.path.startswith("/admin"):
+                there = re.compile(re.sub(r"{\w+}", "[^/]+", endpoint.path))
+                paths = [path for method, path in walked if method == endpoint.method]
+                assert any(map(there.fullmatch, paths)), f"{endpoint.method} {endpoint.path} is not walked"
