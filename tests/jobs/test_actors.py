@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,7 @@ from yousync.analysis import open_analysis
 from yousync.job import Job, State, View
 from yousync.local.port import free_port
 from yousync.local.program import Standin
+from yousync.preprocessing import open_preprocessing
 from yousync.storage import open_storage
 
 
@@ -45,9 +46,15 @@ async def worker(deps: Deps, identity: Identity, **changes: Any) -> AsyncIterato
         "drain_seconds": 0.2,
     }
     settings = deps.settings.model_copy(update=quick | changes)
-    async with open_analysis(settings) as analysis, open_storage(settings) as storage:
-        store = Store(deps.valkey, deps.valkey, settings)
-        own = replace(deps, settings=settings, store=store, analysis=analysis, storage=storage)
+    async with AsyncExitStack() as stack:
+        own = replace(
+            deps,
+            settings=settings,
+            store=Store(deps.valkey, deps.valkey, settings),
+            analysis=await stack.enter_async_context(open_analysis(settings)),
+            preprocessing=await stack.enter_async_context(open_preprocessing(settings)),
+            storage=await stack.enter_async_context(open_storage(settings)),
+        )
         async with working(own, identity):
             yield own
 
@@ -237,6 +244,19 @@ class TestResultsThatDoNotCome:
             row = await AnalysisResult.get(job_id=job.id)
             assert (row.state, row.code, row.attempts) == ("parked", "analysis_timeout", 3)
             assert await analysis.asked(job.id) == 3
+
+    async def test_a_video_s_has_a_deadline_of_its_own(
+        self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control, standin: Standin
+    ) -> None:
+        await analysis.behave("never", honour_idempotency=False)
+        urls = {"preprocess_server_url": standin.url, "youtube_webhook_url": "http://127.0.0.1:9/"}
+        async with worker(emptied, identity, **urls, preprocess_wait_seconds=0.1, preprocess_asks=2):
+            job = await accept(towards=State.PREPARING)
+            view = await ended(engine, job)
+            assert (view.status, "지연" in (view.message or "")) == ("failed", True)
+            row = await AnalysisResult.get(job_id=job.id)
+            assert (row.state, row.code, row.attempts) == ("parked", "preprocess_timeout", 2)
+            assert await analysis.asked(job.id) == 2
 
     async def test_one_that_comes_after_all_is_taken(
         self, emptied: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control
