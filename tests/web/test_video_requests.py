@@ -118,9 +118,12 @@ async def test_nobody_is_told_by_e_mail(
         {"actor": "a\x00b"},
         {"content": "x" * 4001},
         {"content": None},
+        {"content": "a\x00b"},
         {"url": "javascript:alert(1)"},
         {"url": "ftp://example.com/x"},
         {"url": "https://"},
+        {"url": "example.com/film"},
+        {"url": 7},
         {"url": "https://user:secret@example.com/"},
         {"url": "https://example.com/a b"},
         {"url": f"https://example.com/{'x' * 2048}"},
@@ -134,6 +137,11 @@ async def test_nonsense_is_refused(me: Caller, wrong: dict[str, object]) -> None
 async def test_links_of_all_sorts_are_kept_as_they_are(me: Caller, url: str) -> None:
     asked = await me.ask("POST", "/request", json=WISH | {"actor": "  송강호 ", "url": f" {url}\n"})
     assert (asked["actor"], asked["url"]) == ("송강호", url)
+
+
+async def test_a_video_as_people_type_it_becomes_a_link_and_no_reason_need_be_given(me: Caller) -> None:
+    asked = await me.ask("POST", "/request", json=WISH | {"content": " ", "url": " youtu.be/abcdefghijk?si=1"})
+    assert (asked["content"], asked["url"]) == ("", "https://youtu.be/abcdefghijk?si=1")
 
 
 async def test_pages_of_equal_times_neither_repeat_nor_skip(me: Caller, user: User) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from tortoise.exceptions import IntegrityError
 
 from models.user import User
@@ -24,6 +24,7 @@ from models.video_request import (
 from web.contract import Contract, DbId
 from web.fields import Offset, Text, WebAddress, at_most
 from yousync.errors import RequestNotRejected, RequestPending, VideoRequestNotFound
+from yousync.youtube import canonical_video
 
 routes = Contract(tag="Video requests")
 
@@ -43,12 +44,18 @@ class RequestPath(BaseModel):
     request_id: DbId
 
 
+def _whole(url: object) -> object:
+    """A video's address as people type it has no scheme: it is given one, so that a page may link it."""
+    typed = isinstance(url, str) and "://" not in url and canonical_video(url) is not None
+    return f"https://{str(url).strip()}" if typed else url
+
+
 class RequestBody(BaseModel):
-    """What to add: whose lines, of which video, and why."""
+    """What to add: whose lines, of which video, and why, if they say so."""
 
     actor: Annotated[Text, Field(max_length=255)]
-    content: Annotated[Text, Field(max_length=4000)]
-    url: WebAddress
+    content: Annotated[str, Field(max_length=4000, pattern=r"^[^\x00]*$"), AfterValidator(str.strip)]
+    url: Annotated[WebAddress, BeforeValidator(_whole)]
 
 
 class ReviewBody(BaseModel):
