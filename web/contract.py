@@ -9,7 +9,7 @@ bearer-protected, `user: ... | None` takes the bearer where there is one, `admin
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, TypedDict, TypeVar, Unpack
+from typing import Annotated, Any, Final, TypedDict, TypeVar, Unpack
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -20,11 +20,12 @@ from web.endpoint import AUTHENTICATE, Endpoint, Limit, Method, endpoint
 from web.replies import Encoded, Reply
 from yousync.errors import YouSyncError
 
-__all__ = ["AUTHENTICATE", "Contract", "DbId", "Encoded", "Endpoint", "Reply", "register", "spellings"]
+__all__ = ["AUTHENTICATE", "MAX_ID", "Contract", "DbId", "Encoded", "Endpoint", "Reply", "register", "spellings"]
 
 AnyHandler = TypeVar("AnyHandler", bound=Callable[..., Awaitable[Any]])
 
-DbId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+MAX_ID: Final = 2**31 - 1
+DbId = Annotated[int, Field(ge=1, le=MAX_ID)]
 """An id that a Postgres `integer` can hold; any other integer in a path names nothing and is a 404."""
 
 

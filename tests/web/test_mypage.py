@@ -106,6 +106,11 @@ class TestBookmarks:
             "youtube_url": other.youtube_id,
         }
 
+    @pytest.mark.parametrize("token_id", [NOBODYS, 2**31, 10**30, 0, -1])
+    async def test_what_was_never_kept_is_let_go_of_already(self, me: Caller, token_id: int) -> None:
+        await me.ask("DELETE", f"/mypage/bookmarks/{token_id}", status=204)
+        assert await me.refused("DELETE", "/mypage/bookmarks/none", 422) == "validation_failed"
+
     async def test_two_at_once_keep_it_once(self, me: Caller, user: User, token: Token) -> None:
         async def keep() -> int:
             async with me.send("POST", "/mypage/bookmarks", json={"token_id": token.id}) as reply:

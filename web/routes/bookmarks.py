@@ -10,9 +10,8 @@ from tortoise.exceptions import IntegrityError
 
 from models.bookmark import BookmarkItem, add_bookmark, bookmarks_of, remove_bookmark
 from models.user import User
-from web.contract import Contract, DbId
+from web.contract import MAX_ID, Contract, DbId
 from web.fields import Offset, at_most
-from web.routes.uploads import TokenPath
 from yousync.errors import BookmarkExists, TokenNotFound
 
 routes = Contract(tag="My page")
@@ -31,6 +30,12 @@ class BookmarkBody(BaseModel):
     """The clip to keep."""
 
     token_id: DbId
+
+
+class BookmarkPath(BaseModel):
+    """The clip to let go. A number that no clip can have names none that is kept, like any other."""
+
+    token_id: int
 
 
 class Kept(BaseModel):
@@ -52,9 +57,10 @@ async def add_my_bookmark(_request: web.Request, *, body: BookmarkBody, user: Us
 
 
 @routes.delete("/mypage/bookmarks/{token_id}", status=204)
-async def remove_my_bookmark(_request: web.Request, *, path: TokenPath, user: User) -> None:
+async def remove_my_bookmark(_request: web.Request, *, path: BookmarkPath, user: User) -> None:
     """Remove a bookmark; one that is not there is removed already."""
-    await remove_bookmark(user.id, path.token_id)
+    if 0 < path.token_id <= MAX_ID:
+        await remove_bookmark(user.id, path.token_id)
 
 
 @routes.get("/mypage/bookmarks", limit="bookmarks")
