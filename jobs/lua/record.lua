@@ -146,9 +146,10 @@ local function take(id, claim_id, record)
   local target, stage = a.claims[state], a.stages[state]
   local go, trial = admitted(id, state, stage, place, record[4] == '1')
   if not go then return false end
-  -- Served is who gets to the analysis server: it is there that the many wait.
+  -- Served are those who get to the analysis server: it is there that the many wait. One at a time: recordings are
+  -- stored in any order, and one from far behind would have newcomers stand behind all that belong before it.
   if stage == 'submit' and place > tonumber(redis.call('GET', P .. 'served') or 0) then
-    redis.call('SET', P .. 'served', int(place))
+    redis.call('INCR', P .. 'served')
   end
   local fields = { claim = claim_id, lapses = '0' }
   if claim ~= '' then fields.lapses = int(tonumber(record[3]) + 1) end

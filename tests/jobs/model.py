@@ -139,7 +139,7 @@ class World:
         if not go:
             return
         if stage is Stage.SUBMIT:
-            self.served = max(self.served, model.place)
+            self.served += model.place > self.served
         self.step(model, Move.CLAIM, MOVES[Move.CLAIM][model.state], claim=claim)
         if trial:
             self.breakers[stage].trial, self.breakers[stage].trying = model.id, True

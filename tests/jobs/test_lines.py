@@ -99,6 +99,15 @@ class TestPlaces:
         order = [job_id for job_id, _ in await queued(emptied) if job_id not in {job.id for job in many[:10]}]
         assert order.index(one.id) <= 1
 
+    async def test_a_recording_that_is_stored_out_of_turn_does_not_take_the_others_along(self, emptied: Deps) -> None:
+        *many, last = [await _accepted_of(emptied, "user:1") for _ in range(20)]
+        await bring(emptied, last, State.SUBMITTING)
+        one = await _accepted_of(emptied, "user:2")
+        order = [job_id for job_id, _ in await queued(emptied) if job_id != last.id]
+        assert order.index(one.id) <= 2
+        order.remove(one.id)
+        assert order == [job.id for job in many]
+
     async def test_several_who_queue_many_take_turns(self, emptied: Deps) -> None:
         owners = {}
         for owner in ("user:1", "user:2", "user:3"):
