@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import asyncpg
 import redis.exceptions
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDict
-from tortoise.exceptions import DBConnectionError
 
+from models.db import DATABASE_DOWN
 from web.replies import json_response
 from yousync.errors import (
     BadRequest,
@@ -42,11 +41,7 @@ _UNREACHABLE = (
     redis.exceptions.TimeoutError,
     redis.exceptions.ReadOnlyError,
     redis.exceptions.OutOfMemoryError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
-    DBConnectionError,
+    *DATABASE_DOWN,
 )
 _KNOWN: dict[int, type[YouSyncError]] = {
     error.status: error

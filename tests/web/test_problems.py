@@ -14,7 +14,7 @@ import redis.exceptions
 import structlog
 from aiohttp import ClientPayloadError, web
 from aiohttp.test_utils import TestClient, TestServer
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import DBConnectionError, TransactionManagementError
 
 from tests.web.sample import RAISE, make_app
 from web.problems import prefers_english
@@ -174,7 +174,9 @@ async def test_a_redirect_is_no_problem(client: Client) -> None:
         asyncpg.ConnectionDoesNotExistError(SECRET),
         asyncpg.CannotConnectNowError(SECRET),
         asyncpg.InterfaceError(SECRET),
+        asyncpg.InternalClientError(SECRET),
         DBConnectionError(SECRET),
+        TransactionManagementError(SECRET),  # Tortoise's word for a database that can only be read
         ConnectionRefusedError(errno.ECONNREFUSED, SECRET),
         ConnectionResetError(SECRET),
         socket.gaierror(socket.EAI_NONAME, SECRET),
