@@ -8,16 +8,18 @@ import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
+from aiohttp.web_protocol import RequestHandler
 
 from web.addresses import came_by_https
-from web.problems import CLIENT_GONE
+from web.problems import CLIENT_GONE, render
 from yousync import metrics
-from yousync.errors import YouSyncError
+from yousync.errors import BadRequest, YouSyncError
 from yousync.job import is_job_id
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -101,14 +103,38 @@ def add_headers(request: web.Request, headers: Mapping[str, str]) -> None:
 
 async def _headers(request: web.Request, response: web.StreamResponse) -> None:
     """On every answer, streams and errors too; a route that set one of its own keeps it."""
-    headers = response.headers
     if REQUEST_ID in request:
-        headers[REQUEST_ID_HEADER] = request[REQUEST_ID]
-    headers.update(request.pop(_ADDED, {}))
+        response.headers[REQUEST_ID_HEADER] = request[REQUEST_ID]
+    response.headers.update(request.pop(_ADDED, {}))
+    _secure(response)
+
+
+def _secure(response: web.StreamResponse) -> None:
+    headers = response.headers
     headers["Server"] = "yousync"  # aiohttp would name its version and Python's
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("Content-Security-Policy", API_CSP)
+
+
+def _unreadable(
+    handler: RequestHandler,
+    request: web.BaseRequest,
+    status: int = 500,
+    exc: BaseException | None = None,
+    message: str | None = None,  # noqa: ARG001  # it quotes what came
+) -> web.StreamResponse:
+    """In place of aiohttp's own answer to bytes that are no HTTP, and to heads that are too long."""
+    if request.writer.output_size > 0:
+        raise ConnectionError("an answer has begun")  # aiohttp cuts the connection
+    named = uuid.uuid4().hex
+    with structlog.contextvars.bound_contextvars(request_id=named):
+        handler.log_exception("Error handling request", exc_info=exc)
+        answer = render(cast(web.Request, request), BadRequest() if status < 500 else YouSyncError())
+        answer.headers[REQUEST_ID_HEADER] = named
+    answer.force_close()
+    _secure(answer)
+    return answer
 
 
 def _no_protocol_noise(record: logging.LogRecord) -> bool:
@@ -121,7 +147,7 @@ def _no_protocol_noise(record: logging.LogRecord) -> bool:
 
 
 def install_requests(app: web.Application, *, trusted_proxies: Sequence[str] = ()) -> None:
-    """Add the headers to `app`, and quieten aiohttp's own error lines for malformed HTTP.
+    """Add the headers to `app`, and put our words in place of aiohttp's own about malformed HTTP: answers and lines.
 
     Where `trusted_proxies` say that a request came to them by https, browsers are told never to come otherwise
     (RFC 6797). The middlewares are given to the Application by its maker, this one outermost.
@@ -135,3 +161,4 @@ def install_requests(app: web.Application, *, trusted_proxies: Sequence[str] = (
     if trusted_proxies:
         app.on_response_prepare.append(only_https)
     logging.getLogger("aiohttp.server").addFilter(_no_protocol_noise)
+    RequestHandler.handle_error = _unreadable  # type: ignore[assignment,method-assign]  # no middleware sees these

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 
@@ -109,11 +110,30 @@ async def test_a_stream_counts_its_bytes(client: Client) -> None:
     assert events[-1]["bytes"] >= len(body) > 0
 
 
-async def test_bytes_that_are_no_http_cost_no_error_line(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /x?token=hunter2 HTTP/1.1\r\nBad Header: hunter2\r\n\r\n",
+        b"GET /bound HTTP/1.1\r\nHost: h\r\nX: hunter2" + b"x" * 9000 + b"\r\n\r\n",
+        b"GET /bound HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nhunter2",
+        b"\x16\x03\x01 hunter2\r\n\r\n",
+    ],
+    ids=["header", "too long", "two lengths", "tls"],
+)
+async def test_bytes_that_are_no_http_get_a_problem_and_cost_no_error_line(
+    client: Client, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
     caplog.set_level(logging.DEBUG)
     reader, writer = await asyncio.open_connection(client.host, client.port)
-    writer.write(b"GET /x?token=hunter2 HTTP/1.1\r\nBad Header: x\r\n\r\n")
-    assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
+    writer.write(sent)
+    head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
     writer.close()
+    assert b" 400 " in head.splitlines()[0]
+    assert b"application/problem+json" in head
+    assert b"nosniff" in head
+    assert not [word for word in (b"hunter2", b"aiohttp", b"Python") if word in head + body]
+    problem = json.loads(body)
+    assert problem["code"] == "bad_request"
+    assert f"X-Request-Id: {problem['request_id']}".encode() in head.splitlines()
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert "hunter2" not in caplog.text
