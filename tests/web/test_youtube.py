@@ -133,7 +133,11 @@ async def test_videos_and_recordings_are_not_shown_as_each_other(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"youtube_url": "https://example.com/v"}, {"movie_name": ""}, {"actor_name": None}, {"youtube_url": 7}]
+    "changes",
+    [
+        *({"youtube_url": "https://example.com/v"}, {"youtube_url": 7}),
+        *({"movie_name": ""}, {"movie_name": " "}, {"movie_name": "a\0b"}, {"actor_name": None}, {"actor_name": "\0"}),
+    ],
 )
 async def test_what_is_no_video_is_refused(
     client: aiohttp.ClientSession, bearer: dict[str, str], changes: dict[str, Any]

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from jobs.engine import Order
 from models.user import User
 from web.contract import Contract, Reply
+from web.fields import Text
 from web.job_access import RAISES, TicketQuery, readable
 from web.replies import Streamed
 from web.requests import REQUEST_ID
@@ -35,7 +36,7 @@ def _video(text: str) -> str:
     return found
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[Text, Field(max_length=200)]
 
 
 class Video(BaseModel):
