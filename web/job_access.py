@@ -18,6 +18,7 @@ from yousync.job import RECORDINGS, Kind, View, is_job_id
 
 RAISES: Final = (JobNotFound, TokenMissing, TokenInvalid, TokenExpired)
 """What a route that tells of a job may raise; all but the first under STRICT_JOB_ACCESS alone."""
+_PERSONAL: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
 
 class TicketQuery(BaseModel):
@@ -76,6 +77,11 @@ async def readable(
     if view.kind not in kinds:
         raise reader.refusal
     return view
+
+
+def kept_apart(request: web.Request) -> dict[str, str]:
+    """What an answer that tells of jobs says to caches: where access is strict it is its reader's alone."""
+    return _PERSONAL if request.app[SETTINGS].strict_job_access else {}
 
 
 async def ticket_for(request: web.Request, job_id: str, user: User) -> str:

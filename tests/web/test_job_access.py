@@ -17,7 +17,7 @@ import time_machine
 from models.script import Script
 from models.session import end_session, open_session
 from models.user import User, ensure_user
-from tests.factories import bearer_of, make_user
+from tests.factories import bearer_of, make_attempt, make_user
 from tests.standing_in import Control
 from tests.web.conftest import form, recording
 from tests.web.following import read_stream
@@ -184,7 +184,14 @@ async def test_a_stream_is_looked_at_anew_after_a_while(
     assert told.statuses[-1] == "processing", "a stream without an end is one to come back to"
 
 
-async def test_a_result_is_for_its_reader_alone(client: aiohttp.ClientSession, bearer: Headers, job_id: str) -> None:
+async def test_a_result_is_for_its_reader_alone(
+    client: aiohttp.ClientSession, bearer: Headers, user: User, job_id: str
+) -> None:
+    video = await make_attempt(user, kind="youtube", status="failed", state="failed")
+    for path in (f"/tokens/batch-progress?job_ids={job_id}", f"/youtube/process-status/{video}"):
+        async with client.get(path, headers=bearer) as reply:
+            assert (reply.status, reply.headers["Cache-Control"]) == (200, "private, no-cache")
+            assert "Authorization" in reply.headers["Vary"]
     async with client.get(f"/scripts/analysis-result/{job_id}", headers=bearer) as reply:
         assert reply.headers["Cache-Control"] == "private, no-cache"
         assert "Authorization" in reply.headers["Vary"]

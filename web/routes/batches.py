@@ -13,7 +13,7 @@ from models.token import existing_tokens
 from models.user import User
 from web.addresses import client_address
 from web.contract import Contract, Reply
-from web.job_access import TicketQuery, reader_of
+from web.job_access import TicketQuery, kept_apart, reader_of
 from web.requests import REQUEST_ID
 from web.uploads import AudioFiles, receive_all
 from web.wiring import BUDGET, DEPS, ENGINE, PROBER, SETTINGS
@@ -175,7 +175,7 @@ def _ids(text: str) -> list[int]:
 
 
 @routes.get("/tokens/batch-progress", raises=(JobIdsMissing, TokenInvalid, TokenExpired, DependencyDown))
-async def batch_progress(request: web.Request, *, query: BatchQuery) -> BatchProgress:
+async def batch_progress(request: web.Request, *, query: BatchQuery) -> Reply[BatchProgress]:
     """Read how several recordings stand: each of them, and all together."""
     wanted = [part.strip() for part in query.job_ids.split(",") if part.strip()]
     if not wanted:
@@ -189,7 +189,8 @@ async def batch_progress(request: web.Request, *, query: BatchQuery) -> BatchPro
     if views.unsure:
         raise DependencyDown(retry_after=5)
     told = {job_id: view for job_id, view in views.known.items() if view.kind.recorded and reader.may_read(view)}
-    return _progress([_entry(job_id, told.get(job_id)) for job_id in wanted])
+    progress = _progress([_entry(job_id, told.get(job_id)) for job_id in wanted])
+    return Reply(progress, headers=kept_apart(request))
 
 
 class QueueInfo(BaseModel):

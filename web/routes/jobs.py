@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from models.user import User
 from web.contract import Contract, Reply
 from web.hub import Frame, Watcher
-from web.job_access import RAISES, TicketQuery, readable, ticket_for
+from web.job_access import RAISES, TicketQuery, kept_apart, readable, ticket_for
 from web.replies import Streamed
 from web.streams import Stream
 from web.wiring import HUB, KEEP_ALIVE, SETTINGS
@@ -29,7 +29,6 @@ _RETRY_MS = 1500
 _COME_BACK = f"retry: {_RETRY_MS}\r\n\r\n".encode()
 UNCHECKED_SECONDS = 600.0
 """How long a stream goes on under STRICT_JOB_ACCESS before whoever follows it has to say again who they are."""
-_PERSONAL = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 _LAST_EVENT_ID = re.compile(r"(\d{1,9})-(\d{1,9})")
 
 
@@ -85,7 +84,7 @@ async def _result(request: web.Request, path: JobPath, query: TicketQuery) -> Re
         message=view.message,
         created_at=view.created_at,
     )
-    return Reply(state, headers=_PERSONAL if request.app[SETTINGS].strict_job_access else {})
+    return Reply(state, headers=kept_apart(request))
 
 
 @routes.get("/tokens/analysis-result/{job_id}", raises=(*RAISES, DependencyDown))

@@ -12,7 +12,7 @@ from jobs.engine import Order
 from models.user import User
 from web.contract import Contract, Reply
 from web.fields import Text
-from web.job_access import RAISES, TicketQuery, readable
+from web.job_access import RAISES, TicketQuery, kept_apart, readable
 from web.replies import Streamed
 from web.requests import REQUEST_ID
 from web.routes.jobs import JobEvent, JobHeaders, JobPath, streamed
@@ -95,11 +95,11 @@ async def _order(request: web.Request, wanted: dict[str, Any], header: UploadHea
 
 
 @routes.get("/youtube/process-status/{job_id}", raises=(*RAISES, DependencyDown))
-async def youtube_process_status(request: web.Request, *, path: JobPath, query: TicketQuery) -> VideoState:
+async def youtube_process_status(request: web.Request, *, path: JobPath, query: TicketQuery) -> Reply[VideoState]:
     """Read a video's job and, once completed, its clips."""
     view = await readable(request, path.job_id, query.ticket, _KINDS)
     token_id, token_ids = clips_of(view)
-    return VideoState(
+    state = VideoState(
         job_id=view.job_id,
         status=view.status,
         progress=view.progress,
@@ -108,6 +108,7 @@ async def youtube_process_status(request: web.Request, *, path: JobPath, query: 
         token_id=token_id,
         token_ids=token_ids,
     )
+    return Reply(state, headers=kept_apart(request))
 
 
 @routes.get("/youtube/process-progress/{job_id}", events=VideoState, raises=(*RAISES, DependencyDown))
