@@ -26,6 +26,7 @@ from yousync.errors import (
     TokenInvalid,
     TokenMissing,
     TooLarge,
+    TooManyStreams,
     Unauthenticated,
     UploadsBusy,
     UploadTooSlow,
@@ -204,6 +205,7 @@ def endpoint(
     implied += [ValidationFailed] if inputs else []
     implied += [IdempotencyKeyReused, IdempotencyKeyBusy] if idempotent else []
     implied += [RateLimited] if limit != "none" else []
+    implied += [TooManyStreams] if events is not None else []
     summary, _, description = (inspect.getdoc(handler) or "").partition("\n")
     return Endpoint(
         name=name,

@@ -15,6 +15,7 @@
     ├── Unprocessable 422     ValidationFailed · EmptyAudio · NotAudio · AudioTooLong ·
     │                         IdempotencyKeyReused · NotMixable
     ├── TooManyJobs 429
+    ├── TooManyStreams 429
     ├── RateLimited 429
     ├── DubbingFailed 500
     └── Unavailable 503       StagingFull · UploadsBusy · DependencyDown · SignInNotConfigured ·
@@ -451,6 +452,15 @@ class TooManyJobs(YouSyncError):
     status = 429
     title = "Too many jobs in flight"
     title_ko = "진행 중인 분석이 너무 많습니다. 잠시 후 다시 시도해 주세요"
+
+
+class TooManyStreams(YouSyncError):
+    """This address has as many streams open as a process lets it have."""
+
+    code = "too_many_streams"
+    status = 429
+    title = "Too many streams"
+    title_ko = "열려 있는 연결이 너무 많습니다. 잠시 후 다시 시도해 주세요"
 
 
 class RateLimited(YouSyncError):

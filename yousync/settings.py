@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     dedupe_seconds: int = Field(600, gt=0)
     max_jobs_per_user: int = Field(20, gt=0)
     max_jobs_per_address: int = Field(60, gt=0)
+    max_streams_per_address: int = Field(2000, gt=0)
     trusted_proxies: CommaList = []
 
     # --- the engine --------------------------------------------------------------------------------

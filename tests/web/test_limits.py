@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings, stra
 from redis.asyncio import Redis
 
 from models.user import User
-from tests.factories import bearer_of, make_user
-from tests.web.conftest import form, serving
+from tests.factories import bearer_of, make_script, make_user
+from tests.waiting import until
+from tests.web.conftest import form, recording, serving
 from web.app import CONTRACTS, make_app
 from web.endpoint import Limit
 from web.limits import SCRIPT, Limits
@@ -135,7 +136,13 @@ def test_what_it_cannot_mean_is_refused(text: str) -> None:
 @pytest_asyncio.fixture(scope="module")
 async def limited(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
     """A service with small limits behind a proxy that is ours."""
-    given = {"rate_limits": "default=4/600,upload=2/600", "trusted_proxies": ["127.0.0.1"], "allowed_origins": [ORIGIN]}
+    given = {
+        "rate_limits": "default=4/600,upload=2/600",
+        "max_streams_per_address": 2,
+        "sse_keepalive_seconds": 0.3,
+        "trusted_proxies": ["127.0.0.1"],
+        "allowed_origins": [ORIGIN],
+    }
     async with (
         serving(make_app(settings.model_copy(update=given), with_worker=False), settings.port),
         aiohttp.ClientSession(f"http://127.0.0.1:{settings.port}") as session,
@@ -218,6 +225,33 @@ async def test_who_guesses_tokens_is_counted_as_an_address(limited: aiohttp.Clie
         async with limited.post("/scripts/1/upload-audio", headers=headers) as response:
             statuses.append(response.status)
     assert statuses == [401] * (2 * ADDRESS_SHARE) + [429]
+
+
+async def test_an_address_has_so_many_streams_open_and_a_place_again_when_one_ends(
+    limited: aiohttp.ClientSession, settings: Settings
+) -> None:
+    script = await make_script()
+    path, headers = f"/scripts/{script.id}/upload-audio", coming_from("198.51.100.50")
+    async with limited.post(path, data=form(recording()), headers=headers) as response:
+        job = f"/scripts/analysis-progress/{(await response.json())['job_id']}"  # nobody works on it
+    streams = [await limited.get(job, headers=headers) for _ in range(2)]
+    assert [stream.status for stream in streams] == [200, 200]
+    async with limited.get(job, headers=headers) as refused:
+        assert (refused.status, (await refused.json(content_type=None))["code"]) == (429, "too_many_streams")
+        assert refused.headers["Access-Control-Allow-Origin"] == ORIGIN
+        assert int(refused.headers["Retry-After"]) > 0
+    async with limited.get(job, headers=coming_from("198.51.100.51")) as other:
+        assert other.status == 200
+    streams.pop().close()
+
+    async def one_is_left() -> bool:
+        async with limited.get("/metrics") as response:
+            return "yousync_streams_open 1.0" in await response.text()
+
+    await until(one_is_left)
+    async with limited.get(job, headers=headers) as again:
+        assert again.status == 200
+    streams.pop().close()
 
 
 # --- as it is set out of the box ----------------------------------------------------------------------------------

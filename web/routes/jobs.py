@@ -18,7 +18,7 @@ from web.hub import Frame, Watcher
 from web.job_access import RAISES, TicketQuery, kept_apart, readable, ticket_for
 from web.replies import Streamed
 from web.streams import Stream
-from web.wiring import HUB, KEEP_ALIVE, SETTINGS
+from web.wiring import HUB, KEEP_ALIVE, PLACES, SETTINGS
 from yousync.errors import DependencyDown, JobNotFound
 from yousync.identity import TICKET_SECONDS
 from yousync.job import RECORDINGS, Kind, Status, is_job_id
@@ -149,27 +149,32 @@ async def _stream(
 
     A client that has seen the present state already (Last-Event-ID) is sent the next one; the last state is
     always sent. An unknown job is a 404, at which EventSource stops trying; a process that stops says nothing and
-    ends, at which it comes back to another; after `seconds` it is to come back, and say again who it is.
+    ends, at which it comes back to another; after `seconds` it is to come back, and say again who it is. Raises
+    TooManyStreams.
     """
-    hub, keep_alive = request.app[HUB], request.app[KEEP_ALIVE]
-    with hub.watch(job_id) as watcher:
-        first = await watcher.next()
-        if first.kind not in kinds if first else not hub.closed:
-            raise JobNotFound
-        stream = Stream(request, watcher.close)
-        await stream.prepare(request)
-        if first is None:
-            await stream.write(_COME_BACK)
-            return stream
-        keep_alive.add(stream)
-        try:
-            async with asyncio.timeout(seconds):
-                await _follow(stream, watcher, first, seen)
-        except (ConnectionResetError, TimeoutError, DependencyDown):
-            pass  # a client that is gone, or reads nothing, comes back with its Last-Event-ID
-        finally:
-            keep_alive.discard(stream)
-    return stream
+    hub, keep_alive, places = request.app[HUB], request.app[KEEP_ALIVE], request.app[PLACES]
+    address = places.take(request)
+    try:
+        with hub.watch(job_id) as watcher:
+            first = await watcher.next()
+            if first.kind not in kinds if first else not hub.closed:
+                raise JobNotFound
+            stream = Stream(request, watcher.close)
+            await stream.prepare(request)
+            if first is None:
+                await stream.write(_COME_BACK)
+                return stream
+            keep_alive.add(stream)
+            try:
+                async with asyncio.timeout(seconds):
+                    await _follow(stream, watcher, first, seen)
+            except (ConnectionResetError, TimeoutError, DependencyDown):
+                pass  # a client that is gone, or reads nothing, comes back with its Last-Event-ID
+            finally:
+                keep_alive.discard(stream)
+        return stream
+    finally:
+        places.leave(address)
 
 
 async def _follow(stream: Stream, watcher: Watcher, first: Frame, seen: tuple[int, int]) -> None:

@@ -1,0 +1,36 @@
+"""How many streams one address may have open at once in a process: they last, so rates say little of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from aiohttp import web
+
+from web.addresses import client_address
+from yousync.errors import TooManyStreams
+from yousync.settings import Settings
+
+_COME_BACK_SECONDS = 5.0
+
+
+class Places:
+    """Counts the streams that are open, by address: EventSource can send no header that says whose they are."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._most = None if settings.rate_limits == "off" else settings.max_streams_per_address
+        self._trusted = settings.trusted_proxies
+        self._taken: Counter[str] = Counter()
+
+    def take(self, request: web.Request) -> str:
+        """A place for one more stream of whoever asks, to be given to `leave`. Raises TooManyStreams."""
+        address = client_address(request, self._trusted)
+        if self._most is not None and self._taken[address] >= self._most:
+            raise TooManyStreams(retry_after=_COME_BACK_SECONDS)
+        self._taken[address] += 1
+        return address
+
+    def leave(self, address: str) -> None:
+        """The stream has ended."""
+        self._taken[address] -= 1
+        if not self._taken[address]:
+            del self._taken[address]
