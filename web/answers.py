@@ -37,6 +37,8 @@ def respond(request: web.Request, result: Any, status: int, *, personal: bool) -
     headers: dict[str, str] = {}
     if isinstance(result, Reply):
         status, headers, result = result.status or status, dict(result.headers), result.body
+    if hdrs.LOCATION in headers and request.path.startswith("/api/"):  # a proxy may pass on nothing else
+        headers[hdrs.LOCATION] = f"/api{headers[hdrs.LOCATION]}"
     if result is None:
         return web.Response(status=status, headers=headers)
     encoded = result if isinstance(result, Encoded) else None
