@@ -23,8 +23,9 @@ def test_every_endpoint_has_a_row() -> None:
     assert rows == {name for name in there if " /admin" not in name}
 
 
-def test_every_control_names_a_test() -> None:
-    rows = [line for line in PAGES["security.md"].splitlines() if re.match(r"\| (?!control )", line)]
+@pytest.mark.parametrize("page", ["endpoints.md", "security.md"])
+def test_every_row_names_a_test(page: str) -> None:
+    rows = [line for line in PAGES[page].splitlines() if re.match(r"\| (?!control |endpoint |fault )", line)]
     assert rows
     assert not [row for row in rows if "::test_" not in row]
 

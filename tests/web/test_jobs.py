@@ -16,6 +16,7 @@ from aiohttp import web
 
 from models.script import Script
 from tests.processes import WebProcess, died
+from tests.queries import counted
 from tests.standing_in import Control
 from tests.valkey_command import command
 from tests.waiting import until
@@ -106,8 +107,10 @@ async def test_many_watchers_of_one_job_all_see_its_end(
     await until_waiting(client, job_id)
     watching = [asyncio.create_task(follow(client, job_id)) for _ in range(50)]
     await until(lambda: app[HUB].open_streams == 50)
-    await analysis.release()
-    streams = await asyncio.gather(*watching)
+    with counted() as queries:
+        await analysis.release()
+        streams = await asyncio.gather(*watching)
+    assert len(queries) < 20, "the end is read for all of them together"
     assert {stream.statuses[-1] for stream in streams} == {"completed"}
     await until(lambda: app[HUB].open_streams == 0)
 

@@ -11,9 +11,11 @@ from aiohttp import web
 
 from models.analysis_result import AnalysisResult
 from models.script import Script
+from models.token import Token
 from models.user import User
 from tests.audio_samples import GOOD
-from tests.factories import bearer_of, make_user
+from tests.factories import bearer_of, make_token, make_user
+from tests.standing_in import Control
 from tests.valkey_command import command
 from tests.web.conftest import form, recording
 from tests.web.following import follow
@@ -68,6 +70,28 @@ class TestAccepted:
         assert (row.user_id, row.token_id, row.script_id) == (user.id, script.token_id, script.id)
         assert row.s3_key == f"user_audio/{user.id}/{script.token_id}/{script.id}/{body['job_id']}.wav"
         assert await app[DEPS].storage.size(row.s3_key) == len(audio)
+
+    async def test_the_analysis_server_is_told_full_addresses_as_they_are(
+        self, client: aiohttp.ClientSession, settings: Settings, bearer: dict[str, str], analysis: Control
+    ) -> None:
+        """Our bucket is named for a bare key alone, and nothing for nothing."""
+        bucket = settings.s3_bucket_name
+        for number, (stored, told) in enumerate(
+            [
+                ("a/pitch.json", f"s3://{bucket}/a/pitch.json"),
+                ("s3://older/pitch.json", "s3://older/pitch.json"),
+                ("https://files.example.com/pitch.json", "https://files.example.com/pitch.json"),
+            ]
+        ):
+            token = await make_token()
+            await Token.filter(id=token.id).update(s3_pitch_url=stored)
+            audio = form(recording(pitch=236 + number))
+            _, body, _ = await upload(client, f"/tokens/{token.id}/upload-audio", audio, bearer)
+            await follow(client, body["job_id"], noun="tokens")
+            [request] = await analysis.requests(body["job_id"])
+            fields = request["fields"]
+            assert (fields["s3_pitch_url"], fields["s3_textgrid_url"]) == (told, "")
+            assert fields["s3_audio_url"] == f"s3://{bucket}/audio/{body['job_id']}.wav"
 
     @pytest.mark.parametrize("spelling", ["/scripts/{}/upload-audio/", "/api/scripts/{}/upload-audio"])
     async def test_every_spelling_of_the_path(
@@ -187,6 +211,21 @@ class TestRefused:
     async def test_an_id_that_is_no_number(self, client: aiohttp.ClientSession) -> None:
         status, body, _ = await upload(client, "/scripts/one/upload-audio", form(recording()))
         assert (status, body["code"]) == (422, "validation_failed")
+
+    async def test_an_address_with_too_many_in_flight(
+        self, client: aiohttp.ClientSession, app: web.Application, settings: Settings, script: Script
+    ) -> None:
+        """Whoever is not signed in counts by their address; no header of theirs makes it another one."""
+        valkey, owner = app[DEPS].valkey, "yousync:owner:address:127.0.0.1"
+        jobs = [f"job-{number}" for number in range(settings.max_jobs_per_address)]
+        await command(valkey, "SADD", owner, *jobs)
+        try:
+            path = f"/scripts/{script.id}/upload-audio"
+            headers = {"X-Forwarded-For": "192.0.2.1"}
+            status, body, _ = await upload(client, path, form(recording(pitch=305)), headers)
+        finally:
+            await command(valkey, "SREM", owner, *jobs)
+        assert (status, body["code"]) == (429, "too_many_jobs")
 
     async def test_a_learner_with_too_many_in_flight(
         self, client: aiohttp.ClientSession, app: web.Application, settings: Settings, script: Script, user: User

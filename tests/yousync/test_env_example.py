@@ -37,6 +37,12 @@ def test_what_must_be_given_is_marked() -> None:
     assert required <= marked
 
 
+def test_no_secret_is_given_away() -> None:
+    """Not even as an example: somebody would keep it."""
+    assert {EXAMPLES[name] for name in ("JWT_SECRET_KEY", "WEBHOOK_TOKEN_KEYS", "WEBHOOK_SECRET")} == {""}
+    assert {EXAMPLES[name] for name in ("AWS_SECRET_ACCESS_KEY", "GOOGLE_CLIENT_SECRET", "METRICS_TOKEN")} == {""}
+
+
 def test_a_copy_of_the_example_changes_nothing() -> None:
     lines = [line for line in EXAMPLE.read_text().splitlines() if line]
     assert all(line.startswith("#") for line in lines)

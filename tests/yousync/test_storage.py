@@ -62,6 +62,14 @@ async def test_a_link_opens_one_object_for_whoever_holds_it(settings: Settings) 
                 assert reply.status in {400, 403}, other
 
 
+@pytest.mark.parametrize(("container", "kind"), [("webm", "audio/webm"), ("wav", "audio/wav"), ("m4a", "audio/mp4")])
+async def test_an_object_is_of_the_type_that_its_container_is(settings: Settings, container: str, kind: str) -> None:
+    async with open_storage(settings) as storage, aiohttp.ClientSession() as session:
+        await storage.put(f"audio/typed.{container}", b"x", container=container)
+        async with session.get(await storage.presigned(f"audio/typed.{container}")) as reply:
+            assert reply.content_type == kind
+
+
 async def test_a_link_lasts_as_long_as_it_was_asked_to(settings: Settings) -> None:
     async with open_storage(settings) as storage:
         for link, seconds in ((await storage.presigned("a.wav"), 900), (await storage.presigned("a.wav", 3600), 3600)):
