@@ -66,7 +66,7 @@ CONTRACTS: tuple[Contract, ...] = (
 )
 """Every endpoint there is, noun by noun."""
 
-MAX_LINE_BYTES = 2**15  # the longest address that a query may hold is 2048 letters, each up to 12 bytes in a URL
+MAX_LINE_BYTES = 80 * 2**10  # the longest query is a ticket and 4000 letters of job ids, each up to 12 bytes in a URL
 _DESCRIPTION = "Dubbing practice: a learner's recording goes in, scores come out, progress is streamed."
 
 

@@ -14,9 +14,10 @@ from yarl import URL
 
 from models.user import ensure_user
 from tests.factories import bearer_of
-from web.app import CONTRACTS
+from web.app import CONTRACTS, MAX_LINE_BYTES
 from web.contract import Endpoint
 from web.inputs import MAX_ADMIN_JSON_BYTES, MAX_JSON_BYTES
+from web.openapi import document
 from web.problems import problem_type
 from yousync.errors import YouSyncError
 from yousync.settings import Settings
@@ -124,6 +125,18 @@ async def test_a_compressed_body_is_not_unpacked(
         assert response.status == status
         assert response.content_type == "application/problem+json"
     assert not [record for record in caplog.records if record.levelname == "ERROR"], caplog.text
+
+
+def test_the_longest_url_that_is_documented_can_be_sent() -> None:
+    """A letter is up to four bytes of UTF-8, each of them three in a URL; what is longer is no HTTP to us."""
+
+    def longest(schema: dict[str, Any]) -> int:
+        return max([int(schema.get("maxLength", 0)), *map(longest, schema.get("anyOf", []))])
+
+    for path, methods in document(CONTRACTS)["paths"].items():
+        for operation in methods.values():
+            given = [each for each in operation.get("parameters", []) if each["in"] != "header"]
+            assert len(path) + sum(len(each["name"]) + 12 * longest(each["schema"]) for each in given) < MAX_LINE_BYTES
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=names)
