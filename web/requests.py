@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_urldispatcher import MatchInfoError, UrlMappingMatchInfo
 
 from web.addresses import came_by_https
 from web.problems import CLIENT_GONE, render
@@ -25,6 +26,8 @@ from yousync.job import is_job_id
 REQUEST_ID_HEADER = "X-Request-Id"
 HSTS = "max-age=31536000"  # of this host alone: its neighbours are not ours to speak for
 API_CSP = "default-src 'none'; frame-ancestors 'none'"
+MAX_SEGMENTS = 16  # twice what any path of ours has
+_LOGGED_LETTERS = 500  # of a path, which may have 80,000: searching all of it for secrets takes as long as ten requests
 PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _API_PREFIX = re.compile(r"^/api(?=/|$)")
@@ -70,7 +73,7 @@ async def requests(request: web.Request, handler: Handler) -> web.StreamResponse
             logging.DEBUG if path in PROBES and status < 400 else logging.INFO,
             "request",
             method=request.method,
-            path=path,
+            path=path[:_LOGGED_LETTERS],
             status=status,
             duration_ms=round(seconds * 1000, 2),
             bytes=sent,
@@ -146,6 +149,18 @@ def _no_protocol_noise(record: logging.LogRecord) -> bool:
     return True
 
 
+def _bound_routing(app: web.Application) -> None:
+    """A path of ever so many segments is nobody's: aiohttp looks for each of its beginnings, each time in a copy."""
+    resolve = app.router.resolve
+
+    async def bounded(request: web.Request) -> UrlMappingMatchInfo:
+        if request.rel_url.raw_path.count("/") > MAX_SEGMENTS:
+            return MatchInfoError(web.HTTPNotFound())
+        return await resolve(request)
+
+    app.router.resolve = bounded  # type: ignore[method-assign]  # a router of one's own is deprecated
+
+
 def install_requests(app: web.Application, *, trusted_proxies: Sequence[str] = ()) -> None:
     """Add the headers to `app`, and put our words in place of aiohttp's own about malformed HTTP: answers and lines.
 
@@ -158,6 +173,7 @@ def install_requests(app: web.Application, *, trusted_proxies: Sequence[str] = (
             response.headers["Strict-Transport-Security"] = HSTS
 
     app.on_response_prepare.append(_headers)
+    _bound_routing(app)
     if trusted_proxies:
         app.on_response_prepare.append(only_https)
     logging.getLogger("aiohttp.server").addFilter(_no_protocol_noise)

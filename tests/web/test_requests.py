@@ -90,6 +90,13 @@ async def test_one_line_a_request_without_its_query(client: Client) -> None:
     }
 
 
+async def test_of_a_long_path_the_beginning_is_logged(client: Client) -> None:
+    with structlog.testing.capture_logs() as events:
+        async with client.get("/" + "token='" * 1000) as response:
+            assert response.status == 404
+    assert 100 < len(events[-1]["path"]) < 1000
+
+
 @pytest.mark.parametrize(
     ("path", "status", "level"),
     [("/nowhere", 404, "info"), ("/failures/x", 500, "info"), ("/livez", 200, "debug"), ("/failures/y", 302, "info")],
