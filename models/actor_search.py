@@ -14,14 +14,16 @@ from models.db import connection
 
 Row = dict[str, Any]
 
-_PATTERN: Final = r"'%' || regexp_replace(search_letters($1), '([\\%_])', '\\\1', 'g') || '%'"
+# In subqueries, which are answered once a query: Postgres' plan for any query works the rest out for every name.
+_FORM: Final = "(SELECT search_form($1))"
+_PATTERN: Final = r"(SELECT '%' || regexp_replace(search_letters($1), '([\\%_])', '\\\1', 'g') || '%')"
 _CONTAINING: Final = f"search_letters(name) LIKE {_PATTERN}"
 _RANK: Final = (
-    "ARRAY[CASE WHEN search_form(name) = search_form($1) THEN 0"
-    " WHEN starts_with(search_form(name), search_form($1)) THEN 1 ELSE 2 END, length(name)]"
+    f"ARRAY[CASE WHEN search_form(name) = {_FORM} THEN 0"
+    f" WHEN starts_with(search_form(name), {_FORM}) THEN 1 ELSE 2 END, length(name)]"
 )
-_SIMILAR: Final = "search_form(name) % search_form($1) AND similarity(search_form(name), search_form($1)) > 0.25"
-_DISTANCE: Final = "1 - similarity(search_form(name), search_form($1))"
+_SIMILAR: Final = f"search_form(name) % {_FORM} AND similarity(search_form(name), {_FORM}) > 0.25"
+_DISTANCE: Final = f"1 - similarity(search_form(name), {_FORM})"
 
 
 def _search(condition: str, rank: str) -> str:
