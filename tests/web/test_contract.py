@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -244,6 +245,21 @@ async def test_each_odd_form_has_its_own_answer(
         assert problem["errors"][0]["pointer"] == "/form/file"
 
 
+async def test_a_form_of_empty_lines_takes_no_time(client: Client) -> None:
+    begun = time.process_time()
+    for _ in range(4):
+        async with client.post("/clips/5/audio", data=b"\n" * 60_000, headers=raw_form()[1]) as response:
+            assert response.status == 400
+    assert time.process_time() - begun < 0.8
+
+
+async def test_a_form_of_many_small_parts_costs_no_warnings(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    body, headers = raw_form(*[(TEXT, b"x")] * 90, (FILE, b"x"))
+    async with client.post("/clips/5/audio", data=body, headers=headers) as response:
+        assert response.status == 202
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "status"),
     [
@@ -254,7 +270,7 @@ async def test_each_odd_form_has_its_own_answer(
         (b"no boundary here", "multipart/form-data; boundary=b", 400),
         (raw_form((FILE, b"cut"), end=b"")[0][:-2], "multipart/form-data; boundary=b", 400),
         (raw_form((FILE, b"x"), end=b"--other\r\n")[0], "multipart/form-data; boundary=b", 400),
-        (b"\n" * 70_000, "multipart/form-data; boundary=b", 413),
+        (b"\n" * 70_000, "multipart/form-data; boundary=b", 400),
     ],
 )
 async def test_what_is_no_form_is_refused(client: Client, body: bytes, content_type: str, status: int) -> None:
