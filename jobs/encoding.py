@@ -38,9 +38,14 @@ def fields_of(job: Job) -> dict[str, str]:
     }
 
 
+def hash_of(flat: list[bytes]) -> dict[bytes, bytes]:
+    """A script's HGETALL: names and values in turn."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
 def job_of_reply(flat: list[bytes]) -> Job:
-    """The job in a script's HGETALL: names and values in turn."""
-    return job_of(dict(zip(flat[::2], flat[1::2], strict=True)))
+    """The job in a script's HGETALL."""
+    return job_of(hash_of(flat))
 
 
 def job_of(found: Mapping[bytes, bytes]) -> Job:

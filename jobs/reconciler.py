@@ -46,9 +46,10 @@ async def reconcile(deps: Deps, identity: Identity, connection: asyncpg.Connecti
     last_id, found = 0, 0
     while rows := await unfinished_results(before=before, after_id=last_id, limit=_BATCH):
         last_id = rows[-1].id
+        there = await deps.store.existing([row.job_id for row in rows])
         for row in rows:
             ours = row.incarnation == identity.incarnation  # another Valkey's are while nobody lives on that any more
-            if not await deps.store.exists(row.job_id) and (ours or not await lived_on(connection, row.incarnation)):
+            if row.job_id not in there and (ours or not await lived_on(connection, row.incarnation)):
                 await _resume_or_end(deps, row, identity)
                 found += 1
     return found

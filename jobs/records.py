@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -84,15 +84,18 @@ class Records:
         )
         if not found.get(b"state"):
             return None
-        try:
-            return job_of(found)
-        except (KeyError, ValueError) as error:
-            log.warning("record_unreadable", job_id=job_id, cause=repr(error))
-            raise DependencyDown(retry_after=5) from None
+        job = readable(job_id, found)
+        if job is None:
+            raise DependencyDown(retry_after=5)
+        return job
 
-    async def exists(self, job_id: str) -> bool:
-        """Whether a job has a record, readable or not."""
-        return bool(await self._valkey.exists(keys.job(job_id)))
+    async def existing(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of these jobs that have a record, readable or not."""
+        async with self._valkey.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.exists(keys.job(job_id))
+            found = await pipeline.execute()
+        return {job_id for job_id, there in zip(job_ids, found, strict=True) if there}
 
     async def read_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
         """The records that exist of these jobs, as far as this version of ours can read them."""
@@ -102,11 +105,8 @@ class Records:
                 for job_id in job_ids[start : start + _MANY]:
                     pipeline.hgetall(keys.job(job_id))
                 for job_id, fields in zip(job_ids[start : start + _MANY], await pipeline.execute(), strict=True):
-                    if fields.get(b"state"):
-                        try:
-                            found[job_id] = job_of(fields)
-                        except (KeyError, ValueError) as error:
-                            log.warning("record_unreadable", job_id=job_id, cause=repr(error))
+                    if fields.get(b"state") and (job := readable(job_id, fields)) is not None:
+                        found[job_id] = job
         return found
 
     async def ids(self, state: State, *, start: int = 0, limit: int = 500, newest: bool = False) -> list[str]:
@@ -155,6 +155,15 @@ class Records:
             staged_bytes=int(staged),
             gates=[_gate(*line) for line in stages],
         )
+
+
+def readable(job_id: str, found: Mapping[bytes, bytes]) -> Job | None:
+    """The job in a record; None, which the log tells, for one that only a later version of ours can read."""
+    try:
+        return job_of(found)
+    except (KeyError, ValueError) as error:
+        log.warning("record_unreadable", job_id=job_id, cause=repr(error))
+        return None
 
 
 def _gate(stage: bytes, who: bytes, why: bytes, since: bytes, until: bytes, code: bytes, downs: int, held: int) -> Gate:

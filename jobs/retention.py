@@ -99,8 +99,8 @@ async def remove_orphans(deps: Deps, *, older_than: timedelta = _ORPHAN_AGE) -> 
         named = {_job_id(key): key for key, modified in page if modified < before and _job_id(key)}
         gone = named.keys() - await known_jobs(list(named))
         dubbings = await kept_dubbings([named[job_id] for job_id in gone])  # also those no job of ours has made
-        for job_id in gone:
-            if named[job_id] not in dubbings and not await deps.store.exists(job_id):
+        for job_id in gone - await deps.store.existing(list(gone)):
+            if named[job_id] not in dubbings:
                 await deps.storage.delete(named[job_id])
                 removed += 1
     if removed:

@@ -179,14 +179,14 @@ class WokenWorker(Worker):
 async def working(deps: Deps, identity: Identity) -> AsyncIterator[None]:
     """A worker, its sweep, reconciler and retention run while inside, in this loop; leaving drains them.
 
-    Each is started again when Valkey or Postgres goes away under it.
+    Each goes on when Valkey or Postgres has been away under it.
     """
     supervisor = _Supervisor(deps)
     worker = asyncio.create_task(supervisor.run())
     slots = deps.settings.worker_slots
     others = [
         asyncio.create_task(_again("sweep", lambda: _sweep_forever(deps))),
-        asyncio.create_task(_again("reconciler", lambda: reconcile_forever(deps, identity))),
+        asyncio.create_task(reconcile_forever(deps, identity)),
         asyncio.create_task(_again("retention", lambda: retain_forever(deps, identity))),
         asyncio.create_task(
             _again("presence", lambda: announce_forever(deps.valkey, slots=slots, running=supervisor.running))

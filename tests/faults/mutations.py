@@ -259,7 +259,7 @@ _LOSING_VALKEY: Final = (
     Mutation(
         name="nobody reconciles",
         file="jobs/worker.py",
-        right='asyncio.create_task(_again("reconciler", lambda: reconcile_forever(deps, identity))),',
+        right="asyncio.create_task(reconcile_forever(deps, identity)),",
         wrong="",
         test="tests/faults/test_again.py::TestValkeyWiped::test_audio_in_s3_is_enough",
     ),

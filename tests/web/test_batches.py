@@ -106,7 +106,7 @@ async def nothing_came(app: web.Application, jobs: int) -> None:
     """No job and no audio, and no bytes held."""
     assert await AnalysisResult.all().count() == jobs
     staged = {key.decode().rsplit(":", 1)[1] for key in await app[DEPS].valkey.keys("yousync:audio:*")}
-    assert all([await app[DEPS].store.exists(job_id) for job_id in staged]), "audio of no job"
+    assert await app[DEPS].store.existing(list(staged)) == staged, "audio of no job"
     assert app[BUDGET].in_flight == 0
 
 
