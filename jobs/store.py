@@ -8,13 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-import structlog
 from redis.asyncio import Redis
 
 from jobs import keys
-from jobs.encoding import fields_of, job_of_reply
+from jobs.encoding import fields_of, hash_of, job_of_reply
 from jobs.pipeline import CHOICES, MOVES, Move
-from jobs.records import Records
+from jobs.records import Records, readable
 from jobs.script import checked
 from yousync.errors import StagingFull, TooManyJobs
 from yousync.failpoints import failpoints
@@ -23,11 +22,10 @@ from yousync.job import FINAL_STATES, Job, Kind, State
 from yousync.settings import Settings
 from yousync.valkey import VALKEY_DOWN, ValkeyUnwritable, writing
 
-log = structlog.get_logger(__name__)
-
 DEAD: Final = frozenset({State.FAILED, State.PARKED, State.CANCELLED, State.CLEANING})
 """States whose upload may be sent again and becomes a new job."""
 
+_STAGED: Final = frozenset({State.ACCEPTED, State.UPLOADING})
 STAGING_MS: Final = 120_000  # how long audio may lie staged before its job is accepted
 _LOST_RESULT_MS: Final = 86_400_000  # how long a result waits for its lost record
 _TRIAL_LEASES: Final = 2  # how long the one job that tries a shut stage keeps others from trying
@@ -77,6 +75,7 @@ class Store(Records):
         except ValkeyUnwritable:
             raise StagingFull(retry_after=5) from None
 
+    @failpoints("audio.unstage")
     async def unstage(self, job_id: str) -> None:
         """Forget staged audio; nothing happens when there is none."""
         await self._staging.unlink(keys.audio(job_id))
@@ -109,18 +108,21 @@ class Store(Records):
         else:
             if audio is not None:
                 await self.stage(job.id, audio)
-            if not (self._same or await self._staging.pexpire(keys.audio(job.id), self._audio_ms)):
+            elif not await self.is_staged(job.id):
                 raise StagingFull(retry_after=1)
             reply = await self._run("accept", **arguments)
         match reply[0]:
             case b"accepted":
+                await self._keep(job.id)
                 return job_of_reply(reply[2])
             case b"known":
-                known = await self.read(reply[1].decode())
-                if known is None:
-                    raise StagingFull(retry_after=1)
-                if known.id != job.id:
+                known_id = reply[1].decode()
+                if known_id != job.id:
                     await self.unstage(job.id)
+                staged = await self._keep(known_id)
+                known = await self.read(known_id)
+                if known is None or not _has_audio(known, staged=staged):
+                    raise StagingFull(retry_after=1)
                 return known
             case b"too_many":
                 await self.unstage(job.id)
@@ -133,8 +135,6 @@ class Store(Records):
         """The same for recordings of one owner that come together: all of them become jobs, or none does."""
         for job, audio in jobs:
             await self.stage(job.id, audio)
-            if not (self._same or await self._staging.pexpire(keys.audio(job.id), self._audio_ms)):
-                raise StagingFull(retry_after=1)
         named = [
             {"id": job.id, "fields": fields_of(job)} | ({"audio_key": keys.audio(job.id)} if self._same else {})
             for job, _ in jobs
@@ -146,10 +146,20 @@ class Store(Records):
                 await self.unstage(job.id)
         if reply[0] == b"too_many":
             raise TooManyJobs(retry_after=10)
+        staged = {job_id: await self._keep(job_id) for job_id in ids}
         records = await self.read_many(ids)
-        if not ids or len(records) < len(set(ids)):
+        if not ids or not all(
+            job_id in records and _has_audio(records[job_id], staged=staged[job_id]) for job_id in ids
+        ):
             raise StagingFull(retry_after=5)
         return [records[job_id] for job_id in ids]
+
+    async def _keep(self, job_id: str) -> bool:
+        """Have audio that is staged elsewhere stay with its job, which is accepted; False when there is none.
+
+        Not before: what nobody accepted would fill a Valkey that no limit counts it in.
+        """
+        return self._same or bool(await self._staging.pexpire(keys.audio(job_id), self._audio_ms))
 
     def _accepting(self, job: Job, owner_limit: int) -> dict[str, Any]:
         return {
@@ -198,12 +208,10 @@ class Store(Records):
         if not self._same:
             with suppress(*VALKEY_DOWN):  # whoever reads it will find out
                 await self._staging.pexpire(keys.audio(job_id), self._audio_ms)
-        try:
-            return job_of_reply(reply[1])
-        except (KeyError, ValueError) as error:
-            log.warning("record_unreadable", job_id=job_id, cause=repr(error))
+        job = readable(job_id, hash_of(reply[1]))
+        if job is None:
             await self._put_back(job_id, claim)
-            return None
+        return job
 
     async def _put_back(self, job_id: str, claim: str) -> None:
         await self._run(
@@ -403,6 +411,14 @@ class Store(Records):
         """Write something, to see whether Valkey takes it."""
         with writing():
             await self._valkey.set(keys.PROBE, b"", px=60_000)
+
+
+def _has_audio(job: Job, *, staged: bool) -> bool:
+    """Whether a job has its audio, which was `staged` just before its record was read: S3 has it first, then it goes.
+
+    It has not where a process died after the job was accepted, and before its audio was told to stay.
+    """
+    return staged or job.state not in _STAGED
 
 
 def dispatched(arq_id: str) -> tuple[str, int]:

@@ -14,15 +14,23 @@ from jobs.deps import Deps, open_deps
 from jobs.identity import WrongValkey, identify
 from jobs.keys import audio
 from jobs.ops import By, Ops
+from jobs.pipeline import Move
+from jobs.store import STAGING_MS, Store
 from tests.factories import make_script
+from tests.jobs.conftest import a_job
 from tests.processes import WebProcess, running
 from tests.waiting import until
 from tests.web.conftest import form, recording
 from tests.web.following import follow
-from yousync.job import Stage
+from yousync.errors import StagingFull
+from yousync.job import Job, Stage
+from yousync.local.port import free_port
 from yousync.local.program import Standin
 from yousync.local.valkey import Valkey
 from yousync.settings import Settings
+from yousync.valkey import VALKEY_DOWN, connect
+
+AUDIO = b"x" * 800
 
 BY = By(who="tests", why="to look at the audio while it lies there")
 
@@ -69,6 +77,43 @@ async def test_what_is_staged_lasts_from_the_last_claim(deps: Deps, tmp_path: Pa
         await deps.staging.pexpire(audio(job_id), 60_000)
         assert await deps.store.claim(job_id, 1)
         assert await deps.staging.pttl(audio(job_id)) > 86_400_000
+
+
+async def test_what_nobody_accepted_goes_by_itself(deps: Deps) -> None:
+    """Else uploads that are refused while the other Valkey is away would fill this one for days."""
+    assert deps.staging is not None
+    jobs = [a_job() for _ in range(2)]
+    async with connect(f"redis://127.0.0.1:{free_port()}/0") as away:
+        store = Store(away, deps.staging, deps.settings)
+        with pytest.raises(VALKEY_DOWN):
+            await store.accept(jobs[0], AUDIO, owner_limit=20)
+        with pytest.raises(VALKEY_DOWN):
+            await store.accept_all([(jobs[1], AUDIO)], owner_limit=20)
+    for job in jobs:
+        assert 0 < await deps.staging.pttl(audio(job.id)) <= STAGING_MS
+
+
+async def test_a_job_is_promised_to_nobody_whose_audio_went_before_it_was_kept(deps: Deps) -> None:
+    """A process died between the two, and the client sends the same again."""
+    assert deps.staging is not None
+
+    async def accept() -> Job:
+        return await deps.store.accept(a_job(dedupe="same"), AUDIO, owner_limit=20)
+
+    job = await accept()
+    await deps.staging.pexpire(audio(job.id), STAGING_MS)
+    assert (await accept()).id == job.id
+    assert await deps.staging.pttl(audio(job.id)) > 86_400_000
+    await deps.staging.delete(audio(job.id))
+    with pytest.raises(StagingFull):
+        await accept()
+    held = await deps.store.claim(job.id, 1)
+    assert held is not None
+    await deps.store.move(held, Move.FINISH, unstage=True)
+    assert (await accept()).id == job.id, "S3 has it"
+    (left,) = await deps.store.accept_all([(a_job(dedupe="same"), AUDIO)], owner_limit=20)
+    assert left.id == job.id
+    assert not await deps.staging.keys("*")
 
 
 async def ready(client: aiohttp.ClientSession) -> int:

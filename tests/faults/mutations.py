@@ -95,6 +95,13 @@ _ACCEPTING: Final = (
         test=f"{_STORE}TestAccepting::test_one_step_makes_record_event_and_hand_over",
     ),
     Mutation(
+        name="audio that nobody accepted stays in the Valkey it has to itself",
+        file="jobs/store.py",
+        right="keys.audio(job_id), audio, px=STAGING_MS)",
+        wrong="keys.audio(job_id), audio, px=self._audio_ms)",
+        test="tests/e2e/test_staging.py::test_what_nobody_accepted_goes_by_itself",
+    ),
+    Mutation(
         name="staged audio goes before S3 has it",
         file="jobs/stages/upload.py",
         right="    if audio is not None:\n",
