@@ -105,7 +105,8 @@ async def open_queue(settings: Settings) -> AsyncIterator[AnalysisQueue | None]:
     if not settings.use_sqs_queue or settings.sqs_queue_url is None:
         yield None
         return
-    config = AioConfig(connect_timeout=3, read_timeout=10, retries={"max_attempts": 1, "mode": "standard"})
+    # Nothing is sent again behind our back: a connection that broke off says nothing of whether the message is there.
+    config = AioConfig(connect_timeout=3, read_timeout=10, retries={"max_attempts": 0, "mode": "standard"})
     async with get_session().create_client(
         "sqs",
         endpoint_url=settings.aws_endpoint_url_sqs,

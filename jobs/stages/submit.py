@@ -36,7 +36,9 @@ async def submit(deps: Deps, job: Job) -> Done | Waiting | Delivered | Spent:
         if progress is Progress.RUNNING and may_ask:
             await ask_once_more(deps, job, cause="still running past its deadline")
             return Waiting(settings.analysis_wait_seconds, answered=True)
-    elif open_request and not settings.analysis_idempotent:
+    # Of what lies in a queue the server does not know yet: that it knows nothing does not say that nobody asked.
+    certain = settings.analysis_status_url and not deps.analysis.queues(job)
+    if open_request and not (certain or settings.analysis_idempotent):
         return until_deadline(job, settings.analysis_wait_seconds, answered=False)
     if not open_request and not may_ask:
         return Spent("analysis_timeout", f"asked {job.asks} times without a result")

@@ -102,12 +102,12 @@ class Ground:
                 answered.append(repr(error))
         raise AssertionError(f"not accepted: {answered}")
 
-    async def post(self, path: str, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    async def post(self, path: str, make: Callable[[], Mapping[str, Any]], *, tries: int = TRIES) -> dict[str, Any]:
         """The reply to what `make` says to send, by a learner who sends it up to three times."""
         answered: list[str] = []
         assert self.learner is not None
         bearer = await bearer_of(self.settings, self.learner)
-        for _ in range(TRIES):
+        for _ in range(tries):
             url = await self.ready()
             try:
                 async with (

@@ -101,10 +101,18 @@ SCENARIOS = (
         ),
     ),
     Scenario(
+        name="queue",
+        # What lies in the queue when another worker takes over the analysis server has not heard of.
+        behaviour={"mode": "normal", "delay_s": 0.2, "honour_idempotency": False},
+        play=Batch(),
+        settings={"use_sqs_queue": True, "analysis_idempotent": False, "analysis_wait_seconds": 8.0},
+        effects=(*_ASKING, "record.wait"),
+    ),
+    Scenario(
         name="staging",
         behaviour={"mode": "normal", "delay_s": 0.2},
         staged_apart=True,
-        effects=("audio.stage", "record.accept", "audio.read", "storage.put", "record.finish"),
+        effects=("audio.stage", "record.accept", "audio.read", "storage.put", "record.finish", "audio.unstage"),
     ),
 )
 # Where the job may have ended by the time one looks: apart, the worker that lives goes on at once.
@@ -154,7 +162,7 @@ async def points_of(ground: Ground, scenarios: tuple[Scenario, ...], folder: Pat
         file = folder / scenario.name
         web = scenario.on(ground).web(failpoints=f"record:{file}")
         await ground.clear()
-        await ground.analysis.behave(**scenario.behaviour)
+        await ground.analysis.behave(**scenario.behaviour, **scenario.play.answer(ground))
         await web.start()
         try:
             jobs = await scenario.play.begin(ground, 0)
@@ -187,7 +195,7 @@ async def attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
 async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
     scenario, point = trial.scenario, trial.point
     await ground.clear()
-    await ground.analysis.behave(**scenario.behaviour)
+    await ground.analysis.behave(**scenario.behaviour, **scenario.play.answer(ground))
     victim, bystanders = _cast(ground, trial)
     survivor = _cast(ground, trial, armed=False)[0]
     uploading: asyncio.Task[dict[str, bytes]] | None = None

@@ -192,6 +192,14 @@ _ASKING: Final = (
         test=f"{_ACTORS}TestCutConnections::test_what_may_have_been_taken_is_not_asked_again",
     ),
     Mutation(
+        name="what lies in the queue is asked for again",
+        file="jobs/stages/submit.py",
+        right="settings.analysis_status_url and not deps.analysis.queues(job)",
+        wrong="settings.analysis_status_url",
+        test="tests/web/test_queue.py::"
+        "test_what_lies_in_the_queue_is_not_asked_for_again_because_the_server_has_not_heard_of_it",
+    ),
+    Mutation(
         name="any number of requests is out at once",
         file="jobs/lua/lines.lua",
         right="limit - in_flight(stage)",
@@ -246,6 +254,13 @@ delivery = Delivery.DELIVERED
         await deps.store.conclude(job, conclusion.state, code=conclusion.code)
         state = await record_conclusion(""",
         test=f"{_ACTORS}test_nobody_is_told_before_postgres_has_the_result",
+    ),
+    Mutation(
+        name="a dubbing that failed is the learner's",
+        file="models/analysis_result.py",
+        right="FROM concluded WHERE state = 'completed'",
+        wrong="FROM concluded WHERE state <> ''",
+        test="tests/jobs/test_kinds.py::test_a_dubbing_that_failed_is_nobody_s",
     ),
     Mutation(
         name="an older run goes over a newer one",
@@ -342,6 +357,22 @@ _FAULTS: Final = (
         wrong="        raise\n",
         test=f"{_HERE}test_cut.py::test_a_lost_reply_loses_nothing[analysis, asks once, 1]",
         only="asks once",
+    ),
+    Mutation(
+        name="a message that got lost on its way to the queue is sent again behind our back",
+        file="yousync/queueing.py",
+        right='retries={"max_attempts": 0,',
+        wrong='retries={"max_attempts": 1,',
+        test=f"{_HERE}test_cut.py::test_a_lost_reply_loses_nothing[queue, asks by queue, 1]",
+        only="asks by queue",
+    ),
+    Mutation(
+        name="a video that may have been taken is handed in again",
+        file="jobs/stages/preprocess.py",
+        right="except (Down, Transient):",
+        wrong="except (Down, Transient, Unclear):",
+        test=f"{_HERE}test_cut.py::test_a_lost_reply_loses_nothing[video, looks up, 1]",
+        only="video",
     ),
     Mutation(
         name="a worker that goes keeps its jobs",

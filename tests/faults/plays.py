@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import aiohttp
 from typing_extensions import override
 
-from tests.faults.ground import Ground, check, different
+from tests.faults.ground import TRIES, Ground, check, different
 from yousync.job import State
 
 VIDEO = "https://www.youtube.com/watch?v=abcdefghijk"
@@ -16,7 +16,10 @@ VIDEO = "https://www.youtube.com/watch?v=abcdefghijk"
 class Play(Protocol):
     """Something a client asks for, and how it is seen that it got it, once."""
 
-    async def begin(self, ground: Ground, number: int) -> dict[str, bytes]:
+    def answer(self, ground: Ground) -> dict[str, Any]:
+        """What the server behind has to send, where it does not make that up itself: more of its behaviour."""
+
+    async def begin(self, ground: Ground, number: int, *, tries: int = TRIES) -> dict[str, bytes]:
         """The jobs that came of it, each with its recording; `number` makes it unlike all others."""
 
     async def ended(self, ground: Ground, job_id: str) -> dict[str, Any]:
@@ -30,9 +33,13 @@ class Recording(Play):
     """A sentence."""
 
     @override
-    async def begin(self, ground: Ground, number: int) -> dict[str, bytes]:
+    def answer(self, ground: Ground) -> dict[str, Any]:
+        return {}
+
+    @override
+    async def begin(self, ground: Ground, number: int, *, tries: int = TRIES) -> dict[str, bytes]:
         audio = different(number)
-        return {await ground.upload(audio): audio}
+        return {await ground.upload(audio, tries=tries): audio}
 
     @override
     async def ended(self, ground: Ground, job_id: str) -> dict[str, Any]:
@@ -47,7 +54,7 @@ class Batch(Recording):
     """Two recordings of a clip at once."""
 
     @override
-    async def begin(self, ground: Ground, number: int) -> dict[str, bytes]:
+    async def begin(self, ground: Ground, number: int, *, tries: int = TRIES) -> dict[str, bytes]:
         files = [different(5000 + 2 * number), different(5001 + 2 * number)]
 
         def form() -> dict[str, Any]:
@@ -57,7 +64,7 @@ class Batch(Recording):
             data.add_field("token_ids", f"{ground.script.token_id},{ground.script.token_id}")
             return {"data": data}
 
-        accepted = await ground.post("/tokens/batch-upload", form)
+        accepted = await ground.post("/tokens/batch-upload", form, tries=tries)
         return dict(zip(accepted["job_ids"], files, strict=True))
 
 
@@ -65,10 +72,13 @@ class Video(Recording):
     """A video, which becomes the clip there is."""
 
     @override
-    async def begin(self, ground: Ground, number: int) -> dict[str, bytes]:
-        await ground.analysis.behave("normal", delay_s=0.2, body={"token_ids": [ground.script.token_id]})
+    def answer(self, ground: Ground) -> dict[str, Any]:
+        return {"body": {"token_ids": [ground.script.token_id]}}
+
+    @override
+    async def begin(self, ground: Ground, number: int, *, tries: int = TRIES) -> dict[str, bytes]:
         wanted = {"youtube_url": VIDEO, "movie_name": str(number), "actor_name": "actor"}
-        accepted = await ground.post("/youtube/process", lambda: {"json": wanted})
+        accepted = await ground.post("/youtube/process", lambda: {"json": wanted}, tries=tries)
         return {accepted["job_id"]: b""}
 
     @override

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -15,22 +15,28 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from tests.faults.chance import ALL, some
-from tests.faults.ground import Ground, check, different, moved, runs
+from tests.faults.ground import Ground, moved, runs
+from tests.faults.plays import Batch, Play, Recording, Video
 from tests.faults.proxy import Proxy, proxied
+from tests.faults.queue import beside_a_queue, queueing
 from tests.processes import WorkerProcess
 from tests.waiting import until
+from yousync.job import State
 
 PARTS = {
-    "valkey": "redis_url",
-    "postgres": "database_url",
-    "s3": "aws_endpoint_url_s3",
-    "standin": "target_server_url",
+    "valkey": ("redis_url",),
+    "postgres": ("database_url",),
+    "s3": ("aws_endpoint_url_s3",),
+    "standin": ("target_server_url", "preprocess_server_url"),
+    "queue": ("aws_endpoint_url_sqs", "sqs_queue_url"),
 }
-"""Which setting says where a part is."""
+"""Which settings say where a part is."""
+_ONCE: dict[str, Any] = {"analysis_status_url": None, "analysis_idempotent": False}
 WORKERS: dict[str, dict[str, Any]] = {
     "looks up": {},
     "asks again": {"analysis_status_url": None},
-    "asks once": {"analysis_status_url": None, "analysis_idempotent": False},
+    "asks once": _ONCE,
+    "asks by queue": _ONCE | {"use_sqs_queue": True},
 }
 """What a worker does about a request that may have been taken, and the settings that make it."""
 
@@ -64,6 +70,7 @@ class Cut:
     most: int = 2  # a client sends a command again at once; what went through is not asked for a third time
     counted: bool = False
     worker: str = "looks up"
+    play: Play = field(default_factory=Recording)
 
 
 ANALYSIS: dict[str, Any] = {"name": "analysis", "part": "standin", "pattern": rb"POST /analyze"}
@@ -82,6 +89,9 @@ CUTS = (
     Cut(**ANALYSIS, counted=True, most=1),
     Cut(**ANALYSIS, counted=True, worker="asks again"),
     Cut(**ANALYSIS, most=1, worker="asks once"),
+    Cut(name="batch", part="valkey", pattern=command("accept_all"), play=Batch()),
+    Cut(name="queue", part="queue", pattern=rb"AmazonSQS\.SendMessage", most=1, worker="asks by queue", play=Batch()),
+    Cut(name="video", part="standin", pattern=rb"POST /process", most=1, play=Video()),
 )
 TIMES = 3 if ALL else 1
 Employ = Callable[[str], Awaitable[None]]
@@ -91,22 +101,23 @@ Employ = Callable[[str], Awaitable[None]]
 async def proxies(ground: Ground) -> AsyncIterator[dict[str, Proxy]]:
     """A proxy before each part."""
     async with AsyncExitStack() as stack:
-        yield {
-            name: await stack.enter_async_context(proxied(ground.stack.parts[name].port))  # type: ignore[attr-defined]  # all four have one
-            for name in PARTS
-        }
+        ports: dict[str, int] = {name: vars(ground.stack.parts[name])["port"] for name in PARTS if name != "queue"}
+        ports["queue"] = await stack.enter_async_context(queueing(ground.settings.target_server_url))
+        yield {name: await stack.enter_async_context(proxied(port)) for name, port in ports.items()}
 
 
 @pytest_asyncio.fixture(scope="module")
 async def roundabout(ground: Ground, proxies: dict[str, Proxy]) -> AsyncIterator[Ground]:
     """The ground with a web process that reaches everything by way of the proxies."""
-    changes: dict[str, Any] = {"analysis_wait_seconds": 20.0}
-    for name, setting in PARTS.items():
-        value = getattr(ground.settings, setting)
-        if isinstance(value, SecretStr):
-            changes[setting] = SecretStr(proxies[name].instead(value.get_secret_value()))
-        else:
-            changes[setting] = proxies[name].instead(value)
+    ground = beside_a_queue(ground, proxies["queue"].upstream)
+    changes: dict[str, Any] = {"analysis_wait_seconds": 20.0, "preprocess_wait_seconds": 20.0}
+    for name, settings in PARTS.items():
+        for setting in settings:
+            value = getattr(ground.settings, setting)
+            if isinstance(value, SecretStr):
+                changes[setting] = SecretStr(proxies[name].instead(value.get_secret_value()))
+            else:
+                changes[setting] = proxies[name].instead(value)
     changed = replace(ground, settings=ground.settings.model_copy(update=changes))
     await ground.clear()
     web = changed.web(with_worker=False)
@@ -147,16 +158,17 @@ async def test_a_lost_reply_loses_nothing(
 ) -> None:
     await ground.clear()
     await employ(cut.worker)
-    await ground.analysis.behave("hold")
+    await ground.analysis.behave("hold", **cut.play.answer(ground))
     await ground.deps.store.prune()  # Valkey knows the script: it needs not ask for it, and that reply is none to lose
     proxy = proxies[cut.part]
     proxy.cut(cut.pattern, nth=cut.nth, times=times)
-    audio = different(7000)
-    job_id = await ground.upload(audio, tries=times + 1)
-    await until(lambda: moved(ground, "wait", 1), seconds=60)
+    jobs = await cut.play.begin(ground, 700, tries=times + 1)
+    await until(lambda: moved(ground, "wait", len(jobs)), seconds=60)
     await ground.analysis.release()
-    assert (await ground.ended(job_id))["status"] == "completed"
+    for job_id in jobs:
+        assert (await cut.play.ended(ground, job_id))["status"] == "completed"
     await until(lambda: proxy.cuts == times)
-    await check(ground, {job_id: audio}, retries=times if cut.counted else 0)
-    assert await runs(ground, job_id) == 1
-    assert await ground.analysis.asked(job_id) == (1 + times if cut.worker == "asks again" else 1)
+    await cut.play.check(ground, jobs, outcome=State.COMPLETED, retries=times if cut.counted else 0)
+    for job_id in jobs:
+        assert await runs(ground, job_id) == 1
+        assert await ground.analysis.asked(job_id) == (1 + times if cut.worker == "asks again" else 1)

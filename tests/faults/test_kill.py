@@ -7,15 +7,26 @@ FAULTS_ONLY="forgetful one analysis.ask" tries again what that names (with FAULT
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.faults.chance import ALL, some
 from tests.faults.ground import Ground, say
 from tests.faults.killing import SCENARIOS, Outcome, attempt, points_of
+from tests.faults.queue import beside_a_queue, queueing
 
 SAMPLE = 5
+IN_QUEUE = 3.0
+"""Seconds a message lies in the queue: longer than it takes another worker to take over."""
+
+
+@pytest_asyncio.fixture(scope="module")
+async def ground(ground: Ground) -> AsyncIterator[Ground]:
+    async with queueing(ground.settings.target_server_url, after=IN_QUEUE) as port:
+        yield beside_a_queue(ground, port)
 
 
 @pytest.mark.timeout(3600 if ALL else 150)

@@ -6,13 +6,17 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
 from aiobotocore.session import get_session
+from aiohttp import web
 
+from jobs.outcomes import Waiting
+from jobs.stages.submit import submit
 from models.script import Script
 from models.token import Token
 from tests.factories import bearer_of, make_user
@@ -21,10 +25,11 @@ from tests.standing_in import Control
 from tests.waiting import until
 from tests.web.conftest import form, recording
 from tests.web.following import follow
+from web.wiring import DEPS
 from yousync import webhooks
-from yousync.analysis import Question, open_analysis
+from yousync.analysis import Progress, Question, open_analysis
 from yousync.failures import Down, Transient
-from yousync.job import Kind
+from yousync.job import Kind, State
 from yousync.local.port import free_port
 from yousync.settings import Settings
 
@@ -147,6 +152,18 @@ async def test_an_ordered_queue_gets_each_request_once(settings: Settings, clien
             assert await client.ask(job, QUESTION) is None
         assert client.queue is not None
         assert (await client.queue.depth()).waiting == 1
+
+
+async def test_what_lies_in_the_queue_is_not_asked_for_again_because_the_server_has_not_heard_of_it(
+    app: web.Application, settings: Settings
+) -> None:
+    """As a worker finds it that takes over from one that died just after it had sent the message."""
+    careful = settings.model_copy(update={"analysis_idempotent": False})
+    job = a_job(kind=Kind.TOKEN, state=State.SUBMITTING, asks=1, asked_ms=1000, updated_ms=2000)
+    async with open_analysis(careful) as client:
+        assert await client.progress(job) == (Progress.UNKNOWN, b"")
+        outcome = await submit(replace(app[DEPS], settings=careful, analysis=client), job)
+    assert outcome == Waiting(careful.analysis_wait_seconds - 1)
 
 
 QUESTION = Question(audio_uri="s3://b/a.wav", sentences=[])
