@@ -90,6 +90,8 @@ PAUSED = Gauge("yousync_stage_paused", "1 while an operator keeps a stage shut."
 QUEUED = Gauge("yousync_queue_jobs", "Hand-overs to workers that are not finished.")
 STAGED = Gauge("yousync_staged_audio_bytes", "Audio of accepted uploads that S3 does not hold yet.")
 STAGED_LIMIT = Gauge("yousync_staged_audio_limit_bytes", "STAGED_AUDIO_BYTES: beyond it uploads are refused.")
+VALKEY_MEMORY = Gauge("yousync_valkey_memory_bytes", "What Valkey uses for all it holds.")
+VALKEY_LIMIT = Gauge("yousync_valkey_memory_limit_bytes", "Its maxmemory, or its host's memory where it has none.")
 WORKERS = Gauge("yousync_workers", "Processes that said lately that they work on jobs.")
 
 # --- what we depend on, and this process itself ------------------------------------------------------
@@ -188,6 +190,8 @@ def show(
     queued: float,
     staged_bytes: float,
     staged_limit_bytes: float,
+    memory_bytes: float,
+    memory_limit_bytes: float,
     workers: float,
 ) -> None:
     """Tell what lies in Valkey at this moment; a state or stage that is not named has nothing."""
@@ -202,6 +206,8 @@ def show(
     QUEUED.set(queued)
     STAGED.set(staged_bytes)
     STAGED_LIMIT.set(staged_limit_bytes)
+    VALKEY_MEMORY.set(memory_bytes)
+    VALKEY_LIMIT.set(memory_limit_bytes)
     WORKERS.set(workers)
 
 
@@ -216,6 +222,8 @@ def show_unknown() -> None:
         queued=math.nan,
         staged_bytes=math.nan,
         staged_limit_bytes=math.nan,
+        memory_bytes=math.nan,
+        memory_limit_bytes=math.nan,
         workers=math.nan,
     )
 

@@ -104,7 +104,7 @@ def test_an_alert_says_what_it_is_and_how_bad(name: str) -> None:
 
 def test_names_are_unique_and_no_series_is_summed_that_every_process_tells_alike() -> None:
     assert len(ALERTS) + len(RECORDED) == len(ALL)
-    alike = "jobs|oldest_job_age_seconds|held_jobs|breaker_open|stage_paused|queue_jobs|staged_audio_\\w+|workers"
+    alike = "jobs|oldest_job_age_seconds|held_jobs|breaker_open|stage_paused|queue_jobs|(?:staged|valkey)_\\w+|workers"
     for rule in ALL:
         for name in re.findall(rf"\byousync_(?:{alike})\b(?!_)", rule["expr"]):
             assert re.search(rf"\bmax(?: by \(\w+\) )?\({name}\b", rule["expr"]), rule

@@ -180,6 +180,7 @@ async def test_web_and_worker_apart_each_tell_their_part(apart: Apart, standin: 
         assert process("yousync_database_query_duration_seconds_count", outcome="ok") >= 1
         assert process("process_resident_memory_bytes") > 0
         assert process("yousync_event_loop_lag_seconds_count") > 0
+        assert 0 < process("yousync_valkey_memory_bytes") < process("yousync_valkey_memory_limit_bytes") == 2**30
 
     async def seen() -> bool:
         """Each tells what lies in Valkey; the worker reads it every few seconds."""

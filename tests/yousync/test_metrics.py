@@ -122,6 +122,8 @@ def test_what_lies_in_valkey_is_shown_whole_and_unknown_is_no_number() -> None:
         queued=4,
         staged_bytes=800,
         staged_limit_bytes=1000,
+        memory_bytes=300,
+        memory_limit_bytes=1000,
         workers=1,
     )
     told = now()
@@ -134,6 +136,7 @@ def test_what_lies_in_valkey_is_shown_whole_and_unknown_is_no_number() -> None:
     assert (told("yousync_breaker_open", stage="upload"), told("yousync_stage_paused", stage="upload")) == (1, 0)
     assert (told("yousync_queue_jobs"), told("yousync_workers")) == (4, 1)
     assert told("yousync_staged_audio_bytes") / told("yousync_staged_audio_limit_bytes") == 0.8
+    assert told("yousync_valkey_memory_bytes") / told("yousync_valkey_memory_limit_bytes") == 0.3
     metrics.show_unknown()
     told = now()
     unknown = [value for (name, _), value in told.samples.items() if name in {"yousync_jobs", "yousync_workers"}]
