@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.filter import Filter
+from jobs.pipeline import RESTARTS
 from yousync.cli import jobs_view as view
 from yousync.cli.failure import Exit
 from yousync.cli.jobs_desk import Desk, at_desk, report_of
@@ -114,7 +115,7 @@ def retry(
     by: Operator,
     begin: Annotated[
         Stage | None,
-        typer.Option("--from", metavar="STAGE", help="upload, submit or persist; by default where each had got to."),
+        typer.Option("--from", metavar="STAGE", help=f"{', '.join(RESTARTS)}; by default where each had got to."),
     ] = None,
     yes: YesOption = False,
     as_json: JsonOption = False,

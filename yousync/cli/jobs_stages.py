@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jobs.records import Stats
 
 StageArgument = Annotated[
-    Stage | None, typer.Argument(metavar="STAGE", help="upload, submit, persist or clean; all of them without.")
+    Stage | None, typer.Argument(metavar="STAGE", help=f"{', '.join(Stage)}; all of them without.")
 ]
 
 

@@ -14,7 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from yousync.job import Event, State
+from yousync.job import Event, Kind, State
 from yousync.redaction import one_line
 
 if TYPE_CHECKING:
@@ -60,13 +60,15 @@ def page(found: Page) -> RenderableType:
 
 def detail(job: Detail) -> RenderableType:
     """One job: facts, then its events."""
+    video = job.kind is Kind.YOUTUBE
     facts = {
         "job": job.job_id,
         "state": job.state + (f" at {job.stage}" if job.stage else "") + (f": {job.code}" if job.code else ""),
         "told": job.message,
         "of": f"{_sentence(job)}, by {_user(job)}",
         "uploaded": f"{_time(job.created_at)} UTC, last change {_time(job.updated_at)}",
-        "attempts": f"run {job.run}, requests to the analysis server: {job.attempts}",
+        "video": str((job.request or {}).get("youtube_url", "")) if video else "",
+        "attempts": f"run {job.run}, requests to the {'preprocess' if video else 'analysis'} server: {job.attempts}",
         "this stage": "" if job.tries is None else f"{job.tries} failures, {job.holds} holds, {job.lapses} lapses",
         "at work": job.worker,
         "deleted": f"{_time(job.deleted_at)} UTC; this is forgotten after a week" if job.deleted_at else "",
@@ -75,7 +77,7 @@ def detail(job: Detail) -> RenderableType:
         if job.late
         else "",
         "request": job.request_id,
-        "audio": _audio(job.audio) if job.audio else "deleted",
+        "audio": _audio(job.audio) if job.audio else "" if video else "deleted",
         "listen": job.audio.link if job.audio else "",
     }
     told = [_whole(f"{name:<12}{fact}") for name, fact in facts.items() if fact]
@@ -178,6 +180,8 @@ def _state(state: State) -> Text:
 def _sentence(job: Summary) -> str:
     if job.token_id is None:
         return "a video"
+    if job.kind is Kind.SYNTHESIS:
+        return f"a dubbing of token {job.token_id}"
     return f"token {job.token_id}" if job.script_id is None else f"token {job.token_id} script {job.script_id}"
 
 

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from jobs import keys
 from jobs.deps import Deps, open_deps
-from jobs.engine import Engine
+from jobs.engine import Engine, Order
 from jobs.identity import identify
 from jobs.pipeline import Move
 from jobs.records import Stats
@@ -39,7 +39,7 @@ from tests.waiting import until
 from tests.yousync.cli.test_commands import ROOT, Ended, yousync
 from yousync.cli.app import app
 from yousync.cli.failure import CommandError, Exit
-from yousync.job import Job, State
+from yousync.job import Job, Kind, State
 from yousync.local.port import free_port
 from yousync.local.program import Standin
 from yousync.settings import Settings
@@ -122,6 +122,21 @@ class TestLooking:
         assert re.search(rf"^listen +{re.escape(link)}\?\S+$", facts, re.MULTILINE), "whole, to be copied"
         assert [line.split()[0] for line in log.splitlines()[1:]] == ["1", "2", "3"]
         assert r"\x1b[2J[red]boo[/red]\nforged line" in log
+
+    async def test_a_video_and_a_dubbing_are_told_from_recordings(self, deps: Deps, accept: Accept, jobs: Jobs) -> None:
+        engine, user = Engine(deps, await identify(deps.valkey, deps.settings)), await make_user()
+        token_id = (await make_script()).token_id
+        video = await engine.order(Order(kind=Kind.YOUTUBE, request={"youtube_url": "https://v"}, user_id=user.id))
+        dubbing = await engine.order(Order(kind=Kind.SYNTHESIS, request={}, user_id=user.id, token_id=token_id))
+        page, one = await asyncio.gather(jobs("list"), jobs("show", video.id))
+        told = {line.split()[0]: line for line in page.out.splitlines()[1:]}
+        assert "  a video  " in told[video.id]
+        assert f"  a dubbing of token {token_id}  " in told[dubbing.id]
+        facts, _ = one.out.split("\n\n")
+        assert "of          a video, by user" in facts
+        assert "video       https://v\n" in facts
+        assert "requests to the preprocess server: 0" in facts
+        assert "audio" not in facts
 
     async def test_an_unknown_job_is_said(self, accept: Accept, jobs: Jobs) -> None:
         ended = await jobs("show", NO_JOB)
