@@ -19,6 +19,7 @@ from web.routes import (
     actors,
     admin,
     admin_stages,
+    admin_tail,
     auth,
     batches,
     bookmarks,
@@ -63,6 +64,7 @@ CONTRACTS: tuple[Contract, ...] = (
     video_requests.routes,
     admin.routes,
     admin_stages.routes,
+    admin_tail.routes,
 )
 """Every endpoint there is, noun by noun."""
 

@@ -128,7 +128,16 @@ class Hub:
         self._topics: dict[str, _Topic] = {}
         self._stale: dict[str, None] = {}  # in the order of their hints
         self._woken = asyncio.Event()
-        self.closed = False
+        self._over = asyncio.Event()
+
+    @property
+    def closed(self) -> bool:
+        """Whether streams have to end, because this process does."""
+        return self._over.is_set()
+
+    async def over(self) -> None:
+        """Wait until they have to."""
+        await self._over.wait()
 
     @property
     def open_streams(self) -> int:
@@ -161,7 +170,7 @@ class Hub:
 
     def close(self) -> None:
         """End every stream, now and from now on; browsers come back to another process."""
-        self.closed = True
+        self._over.set()
         for topic in self._topics.values():
             for watcher in topic.watchers:
                 watcher.close()

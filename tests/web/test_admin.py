@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,20 +13,26 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from redis.asyncio import Redis
 
+from jobs import keys
 from models.script import Script
 from models.user import User, ensure_user
 from tests.factories import bearer_of, make_script, make_user
+from tests.processes import WebProcess, died, running, terminate
 from tests.standing_in import Control
+from tests.valkey_command import listeners
 from tests.waiting import until
 from tests.web.conftest import form, recording
+from tests.web.following import read_stream
 from web.contract import Endpoint
-from web.routes import admin, admin_stages
+from web.routes import admin, admin_stages, admin_tail
 from web.wiring import DEPS
 from yousync.job import Stage
+from yousync.local.port import free_port
 from yousync.settings import Settings
 
-ENDPOINTS = [*admin.routes.endpoints, *admin_stages.routes.endpoints]
+ENDPOINTS = [*admin.routes.endpoints, *admin_stages.routes.endpoints, *admin_tail.routes.endpoints]
 NOBODYS = "0" * 32
 _pitch = iter(range(400, 4000, 7))
 
@@ -149,6 +156,61 @@ def params_of(params: dict[str, Any]) -> list[tuple[str, str]]:
     """Lists as repeated names."""
     pairs = ((name, value if isinstance(value, list) else [value]) for name, value in params.items())
     return [(name, each) for name, values in pairs for each in values]
+
+
+async def test_a_job_is_followed_from_its_first_event_to_its_last(
+    client: aiohttp.ClientSession, settings: Settings, operator: User, script: Script, analysis: Control
+) -> None:
+    """As `yousync jobs tail` does, and whoever was cut off goes on where that was."""
+    await analysis.behave("hold")
+    job_id = await upload(client, script)
+    headers = await bearer_of(settings, operator)
+    async with asyncio.timeout(20):
+        async with client.get(f"/admin/jobs/{job_id}/events", headers=headers) as reply:
+            assert reply.content_type == "text/event-stream"
+            begun = (await read_stream(reply, until=2)).messages
+        await until(lambda: analysis.asked(job_id))
+        async with client.get(
+            f"/admin/jobs/{job_id}/events", headers=headers | {"Last-Event-ID": begun[-1].id}
+        ) as reply:
+            await analysis.release()
+            rest = (await read_stream(reply)).messages
+    told = [message.data["event"] | {"id": message.id} for message in (*begun, *rest)]
+    assert [line["version"] for line in told] == [int(line["id"]) for line in told] == list(range(1, len(told) + 1))
+    assert (told[0]["move"], told[-1]["target"]) == ("accept", "completed")
+    assert {message.data["job_id"] for message in (*begun, *rest)} == {job_id}
+
+
+async def test_nobody_follows_a_job_that_is_not_there(api: Api) -> None:
+    for job_id in (NOBODYS, "nonsense"):
+        assert (await api.ask("GET", f"/jobs/{job_id}/events", status=404))["code"] == "job_not_found"
+
+
+async def test_all_jobs_are_followed_until_the_process_ends(
+    app: web.Application,
+    client: aiohttp.ClientSession,
+    settings: Settings,
+    operator: User,
+    script: Script,
+    tmp_path: Path,
+) -> None:
+    valkey, other = app[DEPS].valkey, WebProcess(settings, logs=tmp_path, port=free_port())
+    async with running(other), asyncio.timeout(20):
+        await until(lambda: nobody_follows(valkey))
+        async with client.get(f"{other.url}/admin/events", headers=await bearer_of(settings, operator)) as reply:
+            await until(lambda: listeners(valkey, keys.MOVED))
+            job_id = await upload(client, script)
+            stream = await read_stream(reply, until=1)
+            terminate(other)
+            rest = await read_stream(reply)
+        assert await died(other) == 0
+    moves = [(message.data["job_id"], message.data["event"]["move"]) for message in (*stream.messages, *rest.messages)]
+    assert moves[0] == (job_id, "accept")
+
+
+async def nobody_follows(valkey: Redis) -> bool:
+    """Whether Valkey has noticed that those of the tests before have gone."""
+    return not await listeners(valkey, keys.MOVED)
 
 
 async def test_a_running_job_is_ended_and_its_late_result_accepted(

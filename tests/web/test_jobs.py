@@ -171,12 +171,12 @@ async def test_a_process_that_stops_sends_new_streams_elsewhere(
 ) -> None:
     """With an error EventSource would give up for good."""
     hub = app[HUB]
-    hub.closed = True
+    hub._over.set()
     try:
         async with client.get(f"/scripts/analysis-progress/{'0' * 32}") as reply:
             assert (reply.status, await reply.text()) == (200, "retry: 1500\r\n\r\n")
     finally:
-        hub.closed = False
+        hub._over.clear()
 
 
 async def test_a_result_reads_as_the_contract_says(client: aiohttp.ClientSession, script: Script) -> None:
