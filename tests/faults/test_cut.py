@@ -75,7 +75,7 @@ class Cut:
 
 ANALYSIS: dict[str, Any] = {"name": "analysis", "part": "standin", "pattern": rb"POST /analyze"}
 CUTS = (
-    Cut(name="accept", part="valkey", pattern=move("accept")),
+    Cut(name="accept", part="valkey", pattern=command("accept")),
     Cut(name="claim to upload", part="valkey", pattern=command("claim")),
     Cut(name="claim to persist", part="valkey", pattern=command("claim"), nth=2),
     Cut(name="finish, and claim to submit", part="valkey", pattern=move("finish")),
