@@ -14,6 +14,7 @@ from jobs import keys
 from jobs.encoding import fields_of, hash_of, job_of_reply
 from jobs.pipeline import CHOICES, MOVES, Move
 from jobs.records import Records, readable
+from jobs.room import Room
 from jobs.script import checked
 from yousync.errors import StagingFull, TooManyJobs
 from yousync.failpoints import failpoints
@@ -52,6 +53,7 @@ class Store(Records):
     def __init__(self, valkey: Redis, staging: Redis, settings: Settings) -> None:
         super().__init__(valkey, staging, settings)
         self._same = staging is valkey  # then the script sees the staged audio too
+        self._room = Room(valkey)
         self._lease_ms = round(settings.lease_seconds * 1000)
         self._audio_ms = settings.staged_audio_days * 86_400_000
         self._leasing: dict[str, Any] = {
@@ -95,6 +97,7 @@ class Store(Records):
 
         One step: dedupe, limits, record, first event, hand-over to a worker. Raises TooManyJobs, StagingFull.
         """
+        await self._room.check()
         arguments: dict[str, Any] = {
             "id": job.id,
             "fields": fields_of(job),
@@ -133,6 +136,7 @@ class Store(Records):
 
     async def accept_all(self, jobs: Sequence[tuple[Job, bytes]], *, owner_limit: int) -> list[Job]:
         """The same for recordings of one owner that come together: all of them become jobs, or none does."""
+        await self._room.check()
         for job, audio in jobs:
             await self.stage(job.id, audio)
         named = [

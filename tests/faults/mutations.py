@@ -102,6 +102,13 @@ _ACCEPTING: Final = (
         test="tests/e2e/test_staging.py::test_what_nobody_accepted_goes_by_itself",
     ),
     Mutation(
+        name="jobs are accepted to the last byte of Valkey",
+        file="jobs/room.py",
+        right="if self._full:",
+        wrong="if False:",
+        test=f"{_STORE}TestAccepting::test_a_valkey_that_is_nearly_full_takes_no_more_jobs_and_moves_those_it_has",
+    ),
+    Mutation(
         name="staged audio goes before S3 has it",
         file="jobs/stages/upload.py",
         right="    if audio is not None:\n",

@@ -101,6 +101,23 @@ class TestAccepting:
         assert await emptied.valkey.get("yousync:staged_bytes") == b"0"
         assert (await accepted(emptied, size=101)).state is State.ACCEPTED
 
+    async def test_a_valkey_that_is_nearly_full_takes_no_more_jobs_and_moves_those_it_has(self, emptied: Deps) -> None:
+        job = await accepted(emptied)
+        kept = await emptied.valkey.config_get("maxmemory")
+        await emptied.valkey.config_set("maxmemory", (await emptied.valkey.info("memory"))["used_memory"] * 20 // 19)
+        try:
+            store = Store(emptied.valkey, emptied.valkey, emptied.settings)  # which has not looked yet
+            with pytest.raises(StagingFull):
+                await store.accept(a_job(), AUDIO, owner_limit=20)
+            with pytest.raises(StagingFull):
+                await store.accept_all([(a_job(), AUDIO)], owner_limit=20)
+            held = await claimed(emptied, job)
+            assert (await store.move(held, Move.FINISH, unstage=True)).state is State.UPLOADED
+        finally:
+            await emptied.valkey.config_set("maxmemory", kept["maxmemory"])
+        store = Store(emptied.valkey, emptied.valkey, emptied.settings)
+        assert (await store.accept(a_job(), AUDIO, owner_limit=20)).state is State.ACCEPTED
+
     async def test_sizes_of_jobs_that_are_no_more_are_forgotten(self, emptied: Deps) -> None:
         kept, gone = await accepted(emptied, size=100), await accepted(emptied, size=50)
         await emptied.valkey.delete(f"yousync:job:{gone.id}")
