@@ -139,7 +139,7 @@ class Ground:
 
         async def final() -> dict[str, Any] | None:
             told = await self.answer(job_id, path=path)
-            return told if told["status"] != "processing" else None
+            return told if told["status"] not in {"processing", "queued_for_analysis"} else None
 
         found: dict[str, Any] = await until(final, seconds=seconds)
         return found
