@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import wave
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +20,7 @@ import pytest_asyncio
 from jobs.deps import Deps
 from jobs.dubbing import Wish, wish_of
 from jobs.engine import Engine, Order
+from jobs.identity import Identity
 from jobs.keys import QUEUE
 from jobs.pipeline import Move
 from jobs.stages.mix import mix
@@ -26,9 +31,11 @@ from models.token import Token
 from models.user import User
 from tests import audio_samples as samples
 from tests.factories import make_script, make_token, make_user
-from tests.jobs.bringing import bring
+from tests.jobs.bringing import bring, read
 from tests.jobs.conftest import a_recording
+from tests.jobs.test_actors import ended, worker
 from tests.jobs.test_store import queued
+from tests.waiting import until
 from yousync.errors import NothingRecorded, TokenNotFound
 from yousync.failures import Permanent, Transient
 from yousync.job import Job, Kind, Stage, State
@@ -245,6 +252,31 @@ async def test_a_process_that_takes_too_long_counts_as_a_try(
         await mix(hasty, await mixing(emptied, engine, user, clip))
 
     assert failure.value.code == "mixing_failed"
+
+
+def mixing_process() -> int | None:
+    """The process that mixes for this one."""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            words = file.read_bytes().split(b"\0")
+            if b"yousync.mixing.hand" in words and str(os.getpid()).encode() in words:
+                return int(file.parent.name)
+    return None
+
+
+async def test_a_deploy_in_the_middle_of_a_mix_hands_it_back_and_burns_nothing(
+    emptied: Deps, engine: Engine, identity: Identity, user: User, clip: Token, sentence: Script, record: Record
+) -> None:
+    await record(sentence)
+    job = await order(engine, user, await wish_of(emptied, user.id, clip.id), clip.id)
+    async with worker(emptied, identity):
+        os.kill(await until(mixing_process), signal.SIGSTOP)  # it will not be done when the worker has to go
+    back = await read(emptied, job)
+    assert (back.state, back.claim, back.tries) == (State.REQUESTED, "", 0)
+    assert (await emptied.store.events(job.id))[-1].move == Move.RELEASE
+    assert mixing_process() is None
+    async with worker(emptied, identity):
+        assert (await ended(engine, job)).status == "completed"
 
 
 async def test_those_beyond_what_may_be_mixed_at_once_stand_in_line(
