@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 EVERY_SECONDS: Final = 60.0
 ORPHANS_EVERY_SECONDS: Final = 86_400
 _BATCH: Final = 500
+_AT_ONCE: Final = 8
 _CLEANING_GRACE: Final = timedelta(minutes=2)  # a deletion this young is still on its way by itself
 _TOMBSTONE: Final = timedelta(days=7)  # longer than anything that could write a row back
 _CLOCKS_DIFFER: Final = timedelta(days=1)  # tokens end by their hosts' clocks
@@ -44,8 +46,11 @@ async def retain_forever(deps: Deps, identity: Identity) -> None:
         await asyncio.sleep(EVERY_SECONDS)
 
 
-async def retain(deps: Deps, identity: Identity) -> int:
-    """One round: expired results become tombstones whose audio is cleaned; how many things were removed."""
+async def retain(deps: Deps, identity: Identity, *, batch: int = _BATCH) -> int:
+    """One round: expired results become tombstones whose audio is cleaned; how many things were removed.
+
+    What is no longer kept goes in batches until none is left: as much may expire in a minute as was made in one.
+    """
     settings = deps.settings
     ops = Ops(deps, identity)
     now = await database_now()
@@ -55,8 +60,7 @@ async def retain(deps: Deps, identity: Identity) -> int:
         State.PARKED: settings.retain_parked_days,
         State.CANCELLED: settings.retain_cancelled_days,
     }
-    ended = await expired(now=now, days=days, anonymous_hours=settings.anonymous_result_hours, limit=_BATCH)
-    removed = await _expire(ops, ended)
+    removed = await _all_expired(ops, now, days, settings.anonymous_result_hours, batch=batch)
     for row in await uncleaned(before=now - _CLEANING_GRACE, limit=_BATCH):
         await deps.store.erase(job_of_row(row, identity), code="deleted", actor=_BY.who)
         removed += 1
@@ -65,7 +69,8 @@ async def retain(deps: Deps, identity: Identity) -> int:
     removed += await drop_sessions(before=now - usable - _CLOCKS_DIFFER)
     if settings.retain_history_days:
         before = now - timedelta(days=settings.retain_history_days)
-        removed += await drop_histories(before=before, limit=_BATCH)
+        while dropped := await drop_histories(before=before, limit=batch):
+            removed += dropped
     if removed:
         log.info("retention", removed=removed)
     return removed
@@ -73,15 +78,25 @@ async def retain(deps: Deps, identity: Identity) -> int:
 
 async def retain_anonymous(deps: Deps, ops: Ops) -> int:
     """The part of a round that is about results of nobody in particular; how many were removed."""
-    hours = deps.settings.anonymous_result_hours
-    return await _expire(ops, await expired(now=await database_now(), days={}, anonymous_hours=hours, limit=_BATCH))
+    return await _all_expired(ops, await database_now(), {}, deps.settings.anonymous_result_hours)
 
 
-async def _expire(ops: Ops, job_ids: list[str]) -> int:
-    removed = 0
-    for job_id in job_ids:
-        with suppress(JobNotFound):  # somebody else was quicker
-            removed += await ops.expire(job_id, by=_BY)
+async def _all_expired(
+    ops: Ops, now: datetime, days: Mapping[State, float], anonymous_hours: float, *, batch: int = _BATCH
+) -> int:
+    removed, turns = 0, asyncio.Semaphore(_AT_ONCE)
+
+    async def expire(job_id: str) -> bool:
+        async with turns:
+            with suppress(JobNotFound):  # somebody else was quicker
+                return await ops.expire(job_id, by=_BY)
+            return False
+
+    while job_ids := await expired(now=now, days=days, anonymous_hours=anonymous_hours, limit=batch):
+        done = sum(await asyncio.gather(*map(expire, job_ids)))
+        if not done:  # all of them go on: those would be found again
+            break
+        removed += done
     return removed
 
 

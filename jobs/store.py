@@ -209,10 +209,13 @@ class Store(Records):
         )
         if reply[0] != b"claimed":
             return None
+        job = readable(job_id, hash_of(reply[1]))
         if not self._same:
             with suppress(*VALKEY_DOWN):  # whoever reads it will find out
-                await self._staging.pexpire(keys.audio(job_id), self._audio_ms)
-        job = readable(job_id, hash_of(reply[1]))
+                if job is not None and job.state is State.SUBMITTING:
+                    await self.unstage(job_id)  # S3 has it; whoever stored it there may have died before doing this
+                else:
+                    await self._keep(job_id)
         if job is None:
             await self._put_back(job_id, claim)
         return job

@@ -15,6 +15,7 @@ from jobs.identity import WrongValkey, identify
 from jobs.keys import audio
 from jobs.ops import By, Ops
 from jobs.pipeline import Move
+from jobs.room import Room
 from jobs.store import STAGING_MS, Store
 from tests.factories import make_script
 from tests.jobs.conftest import a_job
@@ -85,6 +86,7 @@ async def test_what_nobody_accepted_goes_by_itself(deps: Deps) -> None:
     jobs = [a_job() for _ in range(2)]
     async with connect(f"redis://127.0.0.1:{free_port()}/0") as away:
         store = Store(away, deps.staging, deps.settings)
+        store._room = Room(deps.valkey)  # it was there when it was last asked for room
         with pytest.raises(VALKEY_DOWN):
             await store.accept(jobs[0], AUDIO, owner_limit=20)
         with pytest.raises(VALKEY_DOWN):

@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 from pydantic import SecretStr
 from typing_extensions import override
 
+from jobs.store import STAGING_MS
 from tests.faults.ground import Ground, lasting, recorded, runs, unfinished
 from tests.faults.plays import Batch, Play, Recording, Video
 from tests.processes import died
 from yousync.job import State
 from yousync.local.part import Part
 from yousync.local.process import StackError
+from yousync.valkey import connect
 
 
 class Point(NamedTuple):
@@ -117,7 +119,7 @@ SCENARIOS = (
 )
 # Where the job may have ended by the time one looks: apart, the worker that lives goes on at once.
 _ENDED = {
-    False: {"record.conclude.after"},
+    False: {"record.conclude.after", "audio.unstage.before", "audio.unstage.after"},
     True: {"record.conclude.after", "record.deliver.after", "webhook.deliver.after"},
 }
 _OF_WEB = ("upload.", "audio.stage", "record.accept", "row.accept", "webhook.", "record.deliver")
@@ -214,6 +216,7 @@ async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
             assert told["status"] == ("completed" if scenario.outcome is State.COMPLETED else "failed"), told
         seconds = time.monotonic() - began
         await scenario.play.check(ground, jobs, outcome=scenario.outcome, retries=scenario.retries)
+        assert not await _kept(ground), "audio stays that S3 has"
         begun = max([await runs(ground, job_id) for job_id in jobs])
         assert begun == (scenario.outcome is State.COMPLETED), f"{begun} runs"
         return Outcome(trial=trial, state=state, seconds=seconds, runs=begun)
@@ -223,6 +226,13 @@ async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
             await asyncio.gather(uploading, return_exceptions=True)
         await asyncio.gather(*(part.stop() for part in (survivor, *bystanders)))
         await victim.kill()
+
+
+async def _kept(ground: Ground) -> list[bytes]:
+    """Audio that does not go by itself soon, in the Valkey it is staged in."""
+    url = ground.settings.staging_redis_url or ground.settings.redis_url
+    async with connect(url.get_secret_value()) as staging:
+        return [name for name in await staging.keys("yousync:audio:*") if await staging.pttl(name) > STAGING_MS]
 
 
 def _cast(ground: Ground, trial: Trial, *, armed: bool = True) -> tuple[Part, list[Part]]:

@@ -87,6 +87,17 @@ async def test_results_of_nobody_go_sooner_but_never_while_they_run(
         assert (await row_of(job)).deleted_at is None
 
 
+async def test_a_round_goes_on_until_nothing_is_left_that_is_too_old(
+    emptied: Deps, identity: Identity, accept: Accept
+) -> None:
+    """Whatever is made in a minute may have to go in one."""
+    jobs = [await kept(emptied, accept, State.FAILED, user_id=None) for _ in range(5)]
+    assert await retain(keeping(emptied, retain_history_days=300.0), identity, batch=2) == 5
+    assert {(await row_of(job)).history for job in jobs} == {None}
+    assert await retain(keeping(emptied, anonymous_result_hours=24.0), identity, batch=2) == 5
+    assert not await AnalysisResult.filter(deleted_at=None).exists()
+
+
 @pytest.mark.parametrize("state", [State.ACCEPTED, State.WAITING, State.PERSISTING])
 async def test_a_job_that_goes_on_just_then_is_left_alone(
     emptied: Deps, identity: Identity, accept: Accept, state: State
