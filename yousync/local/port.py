@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import random
 import socket
 
@@ -11,6 +12,13 @@ LOWEST, HIGHEST = 20_000, 32_000
 
 _marks: list[socket.socket] = []
 """A datagram socket on each port that was given: they tell other processes of ours, too, that it is taken."""
+
+
+@atexit.register
+def _unmark() -> None:
+    """Close them before Python complains that nobody did."""
+    for mark in _marks:
+        mark.close()
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
