@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+import aiohttp
 import orjson
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
@@ -93,10 +95,17 @@ class _translated:  # noqa: N801  # reads as a statement: `with _translated():`
             if status >= 500 or status == 429:
                 raise Down("queue_down", cause) from error
             raise Transient("queue_refused", cause) from error
-        if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
+        if _never_reached(error):
             raise Down("queue_down", type(error).__name__) from error
         if isinstance(error, BotoCoreError | OSError):
             raise Unclear("analysis_unclear", type(error).__name__) from error
+
+
+def _never_reached(error: BaseException | None) -> bool:
+    """Whether no byte went out. aiobotocore calls a connection that was reset later by the name of one never made."""
+    if isinstance(error, EndpointConnectionError):
+        return isinstance(error.kwargs.get("error"), aiohttp.ClientConnectorError | socket.gaierror)
+    return isinstance(error, ConnectTimeoutError)
 
 
 @asynccontextmanager

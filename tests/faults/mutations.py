@@ -199,6 +199,14 @@ _ASKING: Final = (
         test=f"{_ACTORS}TestCutConnections::test_what_may_have_been_taken_is_not_asked_again",
     ),
     Mutation(
+        name="a message whose connection was reset counts as never sent",
+        file="yousync/queueing.py",
+        right='return isinstance(error.kwargs.get("error"), aiohttp.ClientConnectorError | socket.gaierror)',
+        wrong="return True",
+        test="tests/web/test_queue.py::"
+        "test_a_connection_that_ends_after_the_request_does_not_say_whether_it_was_taken[1]",
+    ),
+    Mutation(
         name="what lies in the queue is asked for again",
         file="jobs/stages/submit.py",
         right="settings.analysis_status_url and not deps.analysis.queues(job)",

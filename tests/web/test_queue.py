@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -28,7 +30,7 @@ from tests.web.following import follow
 from web.wiring import DEPS
 from yousync import webhooks
 from yousync.analysis import Progress, Question, open_analysis
-from yousync.failures import Down, Transient
+from yousync.failures import Down, Transient, Unclear
 from yousync.job import Kind, State
 from yousync.local.port import free_port
 from yousync.settings import Settings
@@ -167,6 +169,24 @@ async def test_what_lies_in_the_queue_is_not_asked_for_again_because_the_server_
 
 
 QUESTION = Question(audio_uri="s3://b/a.wav", sentences=[])
+
+
+@pytest.mark.parametrize("linger", [0, 1])
+async def test_a_connection_that_ends_after_the_request_does_not_say_whether_it_was_taken(
+    settings: Settings, linger: int
+) -> None:
+    """Closed, or reset: for the latter aiobotocore's word is the one for a server that is not there."""
+
+    async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"fastapi_backend")
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", linger, 0))
+        writer.transport.abort()
+
+    port = free_port()
+    broken = settings.model_copy(update={"aws_endpoint_url_sqs": f"http://127.0.0.1:{port}"})
+    async with await asyncio.start_server(end, "127.0.0.1", port), open_analysis(broken) as client:
+        with pytest.raises(Unclear):
+            await client.ask(a_job(kind=Kind.TOKEN), QUESTION)
 
 
 async def test_a_queue_that_is_away_or_is_not_there(settings: Settings) -> None:
