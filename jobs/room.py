@@ -28,6 +28,6 @@ class Room:
         if now - self._looked > _LOOK_SECONDS:
             self._looked = now  # before the answer: those who come meanwhile need not ask as well
             memory = await self._valkey.info("memory")
-            self._full = 0 < memory["maxmemory"] * _SHARE < memory["used_memory"]
+            self._full = 0 < memory.get("maxmemory", 0) * _SHARE < memory.get("used_memory", 0)
         if self._full:
             raise StagingFull(retry_after=5)
