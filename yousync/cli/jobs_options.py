@@ -68,7 +68,7 @@ class Operator:
 
 def operator(
     *,
-    reason: Annotated[str, typer.Option(help="Why; kept in each job's event log.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the log beside your name.")],
     name: Annotated[str, typer.Option("--as", help="Who; your account on this host unless given.")] = "",
 ) -> Operator:
     """Who is at the keyboard. As over HTTP, nothing is done without a reason."""
