@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A walk through the API with curl: what a learner does, then what an admin does. It ends with an error where an answer
-# has another status than is said here, and leaves nothing behind but a learner and an admin.
+# has another status than is said here, and leaves nothing behind but a learner with a dubbing, an admin and a view.
 #
 #     make run                  # in another terminal
 #     docs/walkthrough.sh
