@@ -22,9 +22,9 @@ from web.endpoint import LIMITER, REPEATER
 from web.hub import Hub, running_hub
 from web.limits import Limits
 from web.pitch import open_pitches
-from web.places import Places
 from web.repeats import Repeats
 from web.sparing import Sparing
+from web.stream_cap import StreamCap
 from web.streams import KeepAlive, keeping_alive
 from web.uploads import UploadBudget
 from web.views import Views
@@ -38,7 +38,7 @@ DEPS: web.AppKey[Deps] = web.AppKey("deps", Deps)
 ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 OPS: web.AppKey[Ops] = web.AppKey("ops", Ops)
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
-PLACES: web.AppKey[Places] = web.AppKey("places", Places)
+STREAM_CAP: web.AppKey[StreamCap] = web.AppKey("stream_cap", StreamCap)
 KEEP_ALIVE: web.AppKey[KeepAlive] = web.AppKey("keep_alive", KeepAlive)
 PROBER: web.AppKey[Prober] = web.AppKey("prober", Prober)
 CATALOGUE: web.AppKey[Catalogue] = web.AppKey("catalogue", Catalogue)
@@ -65,7 +65,7 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             app[ENGINE] = engine
             app[OPS] = Ops(deps, identity)
             app[HUB] = await stack.enter_async_context(running_hub(engine, changes))
-            app[PLACES] = Places(settings)
+            app[STREAM_CAP] = StreamCap(settings)
             app[KEEP_ALIVE] = await stack.enter_async_context(keeping_alive(settings.sse_keepalive_seconds))
             app[PROBER] = await stack.enter_async_context(Prober.open(max_seconds=settings.max_audio_seconds))
             app[CATALOGUE] = await stack.enter_async_context(remembered(settings))

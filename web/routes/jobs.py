@@ -18,7 +18,7 @@ from web.hub import Frame, Watcher
 from web.job_access import RAISES, TicketQuery, kept_apart, readable, ticket_for
 from web.replies import Streamed
 from web.streams import Stream
-from web.wiring import HUB, KEEP_ALIVE, PLACES, SETTINGS
+from web.wiring import HUB, KEEP_ALIVE, SETTINGS, STREAM_CAP
 from yousync.errors import DependencyDown, JobNotFound
 from yousync.identity import TICKET_SECONDS
 from yousync.job import RECORDINGS, Kind, Status, is_job_id
@@ -152,8 +152,8 @@ async def _stream(
     ends, at which it comes back to another; after `seconds` it is to come back, and say again who it is. Raises
     TooManyStreams.
     """
-    hub, keep_alive, places = request.app[HUB], request.app[KEEP_ALIVE], request.app[PLACES]
-    address = places.take(request)
+    hub, keep_alive, cap = request.app[HUB], request.app[KEEP_ALIVE], request.app[STREAM_CAP]
+    address = cap.take(request)
     try:
         with hub.watch(job_id) as watcher:
             first = await watcher.next()
@@ -174,7 +174,7 @@ async def _stream(
                 keep_alive.discard(stream)
         return stream
     finally:
-        places.leave(address)
+        cap.leave(address)
 
 
 async def _follow(stream: Stream, watcher: Watcher, first: Frame, seen: tuple[int, int]) -> None:

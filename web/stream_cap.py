@@ -13,7 +13,7 @@ from yousync.settings import Settings
 _COME_BACK_SECONDS = 5.0
 
 
-class Places:
+class StreamCap:
     """Counts the streams that are open, by address: EventSource can send no header that says whose they are."""
 
     def __init__(self, settings: Settings) -> None:
