@@ -38,24 +38,34 @@ _BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 
 def redact(value: Any, *, depth: int = 0) -> Any:
     """`value` with every secret in it replaced; what is not JSON becomes its scrubbed repr."""
+    if isinstance(value, str):
+        return _scrubbed(value)
     if value is None or isinstance(value, (bool, float)):
         return value
     if isinstance(value, int):
         return value if abs(value) < 2**63 else str(value)  # JSON integers end there
     if depth < MAX_DEPTH and isinstance(value, Mapping):
-        return {
-            scrub(name): GONE if is_secret(name) else redact(item, depth=depth + 1)
-            for name, item in ((str(key), item) for key, item in value.items())
-        }
+        clean = {}
+        for key, item in value.items():
+            name, secret = _name(str(key))
+            clean[name] = GONE if secret else redact(item, depth=depth + 1)
+        return clean
     if depth < MAX_DEPTH and isinstance(value, (list, tuple, set, frozenset)):
         return [redact(item, depth=depth + 1) for item in value]
-    text = _text(value)
+    return _scrubbed(_text(value))
+
+
+def _scrubbed(text: str) -> str:
     return scrub(text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}...")
 
 
+@lru_cache(maxsize=2048)
+def _name(key: str) -> tuple[str, bool]:
+    """A key as it may be shown, and whether what stands under it may not. The same few come again and again."""
+    return scrub(key), is_secret(key)
+
+
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).decode("utf-8", "backslashreplace")
     try:

@@ -25,8 +25,6 @@ from yousync.errors import (
 )
 from yousync.failpoints import failpoints
 
-log = structlog.get_logger(__name__)
-
 routes = Contract(tag="Webhooks")
 
 _RAISES = (MalformedWebhook, WebhookTokenInvalid, WebhookSignatureInvalid, WebhookTooLarge, DependencyDown)
@@ -105,7 +103,7 @@ async def _deliver(request: web.Request, query: WebhookQuery, header: WebhookHea
     if settings.webhook_secret and not await _is_signed(request, header, body):
         raise WebhookSignatureInvalid
     delivery = await request.app[ENGINE].deliver(query.job_id, body)
-    log.info("webhook", delivery=delivery.value, bytes=len(body))
+    structlog.contextvars.bind_contextvars(delivery=delivery.value)  # for the request's own line
     return None if delivery is Delivery.DELIVERED else _MESSAGES[delivery]
 
 
