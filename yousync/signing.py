@@ -12,7 +12,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from botocore.auth import AUTH_TYPE_MAPS, SIGV4_TIMESTAMP, S3SigV4Auth, S3SigV4QueryAuth
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+
+from yousync.settings import Settings
 
 LINK_WINDOW_SECONDS: Final = 300
 """Links made within such a stretch of time are signed alike, so that an answer with one in it keeps its ETag."""
@@ -37,6 +40,12 @@ class _LinkOnS3Clock(S3SigV4QueryAuth):
         super()._modify_request_before_signing(request)  # type: ignore[misc]  # the stubs leave it out
 
 
+def on_clock(settings: Settings) -> S3SigV4Auth:
+    """Signs requests by itself, as botocore has it sign those that botocore makes."""
+    key, secret = settings.aws_access_key_id, settings.aws_secret_access_key
+    return _OnS3Clock(Credentials(key.get_secret_value(), secret.get_secret_value()), "s3", settings.aws_region)
+
+
 # botocore's own registry of how to sign; both are looked up by name for each client.
 AUTH_TYPE_MAPS["s3v4"] = _OnS3Clock
 AUTH_TYPE_MAPS["s3v4-query"] = _LinkOnS3Clock
@@ -44,6 +53,8 @@ AUTH_TYPE_MAPS["s3v4-query"] = _LinkOnS3Clock
 
 def _correct(context: dict[str, Any], *, window: int = 1) -> None:
     """Sign with S3's time, and with the beginning of its window of so many seconds."""
+    if not _HostClock.behind and window == 1:
+        return
     signed = datetime.strptime(context["timestamp"], SIGV4_TIMESTAMP).replace(tzinfo=UTC) + _HostClock.behind
     signed -= timedelta(seconds=signed.timestamp() % window)
     context["timestamp"] = signed.strftime(SIGV4_TIMESTAMP)

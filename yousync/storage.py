@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from aiobotocore.config import AioConfig
@@ -14,8 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from yousync.failpoints import failpoints
 from yousync.failures import Down, Transient
 from yousync.metrics import STORAGE_SECONDS, timed
+from yousync.putting import ShortWay
 from yousync.settings import Settings
-from yousync.signing import on_s3_clock
+from yousync.signing import on_clock, on_s3_clock
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -41,8 +43,9 @@ class Storage:
     Every method raises Down when S3 is away and Transient when it refuses.
     """
 
-    def __init__(self, client: S3Client, bucket: str, *, signer: S3Client) -> None:
+    def __init__(self, client: S3Client, bucket: str, *, signer: S3Client, short_way: ShortWay) -> None:
         self._client = client
+        self._short_way = short_way
         self._signer = signer  # knows S3 by the address that browsers use; it signs and sends nothing
         self.bucket = bucket
 
@@ -51,14 +54,11 @@ class Storage:
     async def put(self, key: str, body: bytes, *, container: str) -> None:
         """Store `body` under `key`; the same bytes again change nothing."""
         bucket, name = self._place(key)
+        kind = CONTENT_TYPES.get(container, "application/octet-stream")
+        put = partial(on_s3_clock, self._client.put_object, Bucket=bucket, Key=name, Body=body, ContentType=kind)
         with _translated():
-            await on_s3_clock(
-                self._client.put_object,
-                Bucket=bucket,
-                Key=name,
-                Body=body,
-                ContentType=CONTENT_TYPES.get(container, "application/octet-stream"),
-            )
+            if not await self._short_way.put(bucket, name, body, content_type=kind):
+                await self._short_way.watching(bucket, name, put)
 
     @failpoints("storage.size")
     @timed(STORAGE_SECONDS, "size")
@@ -160,7 +160,8 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
             # Left to itself botocore signs for Amazon's global name, which other regions redirect and so break.
             style: Style = "path" if public else "virtual"
             signer = await stack.enter_async_context(_client(session, settings, public, style=style))
-        yield Storage(client, settings.s3_bucket_name, signer=signer)
+        short_way = ShortWay(client, on_clock(settings))
+        yield Storage(client, settings.s3_bucket_name, signer=signer, short_way=short_way)
 
 
 def _client(

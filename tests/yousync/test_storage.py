@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from tests.faults.proxy import proxied
 from yousync.failures import Down, Transient
 from yousync.local.port import free_port
 from yousync.settings import Settings
@@ -20,6 +21,41 @@ async def test_what_was_put_is_there(settings: Settings) -> None:
         assert await storage.size("audio/한글 name.wav") == 4
         assert await storage.size("audio/none.wav") is None
         assert storage.uri("a/b.wav") == f"s3://{settings.s3_bucket_name}/a/b.wav"
+
+
+async def test_after_the_first_put_others_go_the_short_way(settings: Settings) -> None:
+    """Which leaves out asking S3 whether it wants the body."""
+    assert settings.aws_endpoint_url_s3
+    port = urlsplit(settings.aws_endpoint_url_s3).port
+    assert port
+    async with proxied(port) as proxy, aiohttp.ClientSession() as session:
+        nearby = settings.model_copy(update={"aws_endpoint_url_s3": proxy.instead(settings.aws_endpoint_url_s3)})
+        async with open_storage(nearby) as storage:
+            await storage.put("audio/first.wav", b"RIFF", container="wav")
+            proxy.cut(rb"Expect: 100-continue")
+            odd = "audio/한글 +&=?#%~ name.webm"
+            await storage.put(odd, b"later", container="webm")
+            await storage.put(storage.uri("audio/empty.wav"), b"", container="wav")
+            assert proxy.cuts == 0
+            assert (await storage.size(odd), await storage.size("audio/empty.wav")) == (5, 0)
+            async with session.get(await storage.presigned(odd)) as reply:
+                assert (await reply.read(), reply.content_type) == (b"later", "audio/webm")
+            proxy.cut(rb"PUT ", times=9)
+            with pytest.raises(Down):
+                await storage.put("audio/cut.wav", b"RIFF", container="wav")
+
+
+async def test_what_the_short_way_is_refused_is_refused_for_a_reason(settings: Settings) -> None:
+    async with open_storage(settings) as storage:
+        bucket = f"s3://{settings.s3_bucket_name}-gone"
+        await storage.put("audio/first.wav", b"RIFF", container="wav")
+        with pytest.raises(Transient, match="NoSuchBucket"):
+            await storage.put(f"{bucket}/a.wav", b"RIFF", container="wav")
+        storage._short_way._places[f"{settings.s3_bucket_name}-gone"] = (
+            storage._short_way._places[settings.s3_bucket_name][:-1] + "-gone/"
+        )
+        with pytest.raises(Transient, match="NoSuchBucket"):
+            await storage.put(f"{bucket}/a.wav", b"RIFF", container="wav")
 
 
 async def test_a_key_that_names_its_bucket_is_the_same_object(settings: Settings) -> None:
