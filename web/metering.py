@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable
+from contextlib import nullcontext
 from typing import TypeVar
 
 from aiohttp import hdrs, web
@@ -18,6 +19,7 @@ MIN_BYTES_PER_S = 4 * 2**10  # the slowest mobile uplink worth a slot: 60 s of s
 IDLE_TIMEOUT_S = 10.0
 MAX_LINES = 2000  # of boundaries and heads; 65,000 empty ones took 0.6 s, in which nobody else was answered
 GRACE_S = 5.0  # waiting that is forgiven before the rate counts
+_LINE = 2**13  # bytes of the longest line that is no header
 
 _IDENTITY = frozenset({"", "identity"})
 
@@ -73,7 +75,9 @@ class MeteredStream:
         head, newline, self._pushed = self._pushed.partition(b"\n")
         if newline:
             return head + newline
-        return head + await self._count(self._content.readline(max_line_length=max_line_length))
+        most = max_line_length or _LINE
+        here = self._content.is_eof() or self._content.total_bytes - self.consumed > most
+        return head + await self._count(self._content.readline(max_line_length=most), here=here)
 
     def unread_data(self, data: bytes) -> None:
         """Take back what the multipart parser read past its boundary."""
@@ -83,10 +87,11 @@ class MeteredStream:
         """Whether the body has been read to its end."""
         return not self._pushed and self._content.at_eof()
 
-    async def _count(self, reading: Awaitable[bytes]) -> bytes:
+    async def _count(self, reading: Awaitable[bytes], *, here: bool = False) -> bytes:
+        """What is `here` already needs no timer."""
         begun = time.monotonic()
         try:
-            async with asyncio.timeout(self.idle_timeout_s):
+            async with nullcontext() if here else asyncio.timeout(self.idle_timeout_s):
                 data = await reading
         except TimeoutError:
             raise UploadTooSlow from None

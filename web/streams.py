@@ -41,6 +41,17 @@ class Stream(EventSourceResponse):
     async def _ping(self) -> None:
         """Nothing."""
 
+    async def tell(self, data: str, *, id: str, retry: int) -> None:  # noqa: A002  # as aiohttp-sse calls it
+        """`send` for one line of data, without its timer where the client has taken all that came before.
+
+        Raises ConnectionResetError, TimeoutError.
+        """
+        transport = self._asked.transport
+        if transport is None or transport.get_write_buffer_size():
+            await self.send(data, id=id, retry=retry)
+        else:
+            await self.write(f"id: {id}\r\ndata: {data}\r\nretry: {retry}\r\n\r\n".encode())
+
     async def poke(self) -> None:
         """Send a comment; tell that the client is gone when it is, or has taken nothing since the last time.
 

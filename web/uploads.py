@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any, cast
 
 from aiohttp import (
@@ -140,8 +141,14 @@ async def read_form(request: web.Request, field: str, kind: type[FilePart] = Fil
 
 
 def _names(part: BodyPartReader) -> tuple[str | None, str | None]:
-    """The field and the file that a part says it is; aiohttp's own properties parse the header anew each time."""
-    _, said = parse_content_disposition(part.headers.get("Content-Disposition"))
+    """The field and the file that a part says it is."""
+    return _named(part.headers.get("Content-Disposition"))
+
+
+@lru_cache(maxsize=256)
+def _named(disposition: str | None) -> tuple[str | None, str | None]:
+    """A frontend says the same each time, and aiohttp parses it with as much care each time."""
+    _, said = parse_content_disposition(disposition)
     return content_disposition_filename(said, "name"), content_disposition_filename(said, "filename")
 
 

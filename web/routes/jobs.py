@@ -182,7 +182,7 @@ async def _follow(stream: Stream, watcher: Watcher, first: Frame, seen: tuple[in
     while frame is not None:
         if frame.version > seen or frame.final:
             seen = frame.version
-            await stream.send(frame.data, id=frame.id, retry=_RETRY_MS)
+            await stream.tell(frame.data, id=frame.id, retry=_RETRY_MS)
         if frame.final:
             return
         frame = await watcher.next()
