@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
 from jobs import keys
+from yousync.ear import Ear
 from yousync.settings import Settings
-from yousync.tasks import cancel
-from yousync.valkey import VALKEY_DOWN, connect
+from yousync.valkey import VALKEY_DOWN, connect, introduced
 
 log = structlog.get_logger(__name__)
-
-_PING_SECONDS: Final = 10.0
-_SILENCE_SECONDS: Final = 25.0  # so long without an answer to a PING, and the connection is taken for dead
 
 
 class Changes:
@@ -35,7 +32,7 @@ class Changes:
         """
         while True:
             try:
-                await self._listen_once(hint, missed)
+                await self.listen_once(hint, missed)
             except TimeoutError:
                 log.warning("changes_interrupted", cause="silence")
             except VALKEY_DOWN as error:
@@ -44,35 +41,17 @@ class Changes:
                 log.exception("changes_interrupted")
             await asyncio.sleep(0.5)
 
-    async def _listen_once(self, hint: Callable[[str], None], missed: Callable[[], None]) -> None:
-        """Reads the connection itself: redis-py's get_message costs ten times what a hint does."""
-        pubsub = self._client.pubsub()
-        pinging: asyncio.Task[None] | None = None
-        try:
-            await pubsub.subscribe(self._channel)
-            connection: Any = pubsub.connection
-            pinging = asyncio.create_task(_ping_forever(connection))
-            loop = asyncio.get_running_loop()
-            async with asyncio.timeout(_SILENCE_SECONDS) as silence:
-                while True:
-                    match await connection.read_response():
-                        case [b"message", _, job_id]:
-                            hint(job_id.decode())
-                        case [b"subscribe", *_]:
-                            missed()
-                        case [b"pong", *_]:
-                            silence.reschedule(loop.time() + _SILENCE_SECONDS)
-        finally:
-            await cancel(*([pinging] if pinging else []))
-            with suppress(*VALKEY_DOWN):
-                await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py 5.3
+    async def listen_once(self, hint: Callable[[str], None], missed: Callable[[], None]) -> None:
+        """The same until the connection is lost: then one of VALKEY_DOWN."""
 
+        def hear(message: Any) -> None:
+            match message:
+                case [b"message", _, body]:
+                    hint(body.decode())
+                case [b"subscribe", *_]:
+                    missed()
 
-async def _ping_forever(connection: Any) -> None:
-    with suppress(*VALKEY_DOWN):  # whoever reads will notice
-        while True:
-            await asyncio.sleep(_PING_SECONDS)
-            await connection.send_command("PING", check_health=False)
+        await Ear(await introduced(self._client), hear).listen(self._channel)
 
 
 @asynccontextmanager

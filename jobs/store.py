@@ -21,13 +21,14 @@ from yousync.failpoints import failpoints
 from yousync.failures import LEARNER_MESSAGES
 from yousync.job import FINAL_STATES, Job, Kind, State
 from yousync.settings import Settings
-from yousync.valkey import VALKEY_DOWN, ValkeyUnwritable, writing
+from yousync.valkey import VALKEY_DOWN, ValkeyUnwritable, apart, writing
 
 DEAD: Final = frozenset({State.FAILED, State.PARKED, State.CANCELLED, State.CLEANING})
 """States whose upload may be sent again and becomes a new job."""
 
 _STAGED: Final = frozenset({State.ACCEPTED, State.UPLOADING})
 STAGING_MS: Final = 120_000  # how long audio may lie staged before its job is accepted
+_SMALL: Final = 512 * 1024  # bytes of a recording
 _LOST_RESULT_MS: Final = 86_400_000  # how long a result waits for its lost record
 _TRIAL_LEASES: Final = 2  # how long the one job that tries a shut stage keeps others from trying
 
@@ -54,6 +55,7 @@ class Store(Records):
         super().__init__(valkey, staging, settings)
         self._same = staging is valkey  # then the script sees the staged audio too
         self._room = Room(valkey)
+        self._apart = apart(staging)
         self._lease_ms = round(settings.lease_seconds * 1000)
         self._audio_ms = settings.staged_audio_days * 86_400_000
         self._leasing: dict[str, Any] = {
@@ -73,7 +75,7 @@ class Store(Records):
         """
         try:
             with writing():
-                await self._staging.set(keys.audio(job_id), audio, px=STAGING_MS)
+                await self._way(len(audio)).set(keys.audio(job_id), audio, px=STAGING_MS)
         except ValkeyUnwritable:
             raise StagingFull(retry_after=5) from None
 
@@ -83,10 +85,14 @@ class Store(Records):
         await self._staging.unlink(keys.audio(job_id))
 
     @failpoints("audio.read")
-    async def staged(self, job_id: str) -> bytes | None:
+    async def staged(self, job: Job) -> bytes | None:
         """The staged audio of a job, None once S3 holds it (or it was lost)."""
-        value = await self._staging.get(keys.audio(job_id))
+        value = await self._way(job.size).get(keys.audio(job.id))
         return bytes(value) if value is not None else None
+
+    def _way(self, size: int) -> Redis:
+        """Nothing else is to wait behind a large recording on the connection that all others share."""
+        return self._staging if size <= _SMALL else self._apart
 
     # --- the life of a record ----------------------------------------------------------------------
 
@@ -179,7 +185,7 @@ class Store(Records):
     async def _stage_and_accept(self, job_id: str, audio: bytes, arguments: dict[str, Any]) -> list[Any]:
         """Both in one round trip; audio whose job is refused goes by itself, as if it had been staged before."""
         try:
-            async with self._valkey.pipeline(transaction=False) as pipeline:
+            async with self._way(len(audio)).pipeline(transaction=False) as pipeline:
                 # Sent again after a lost reply it must not shorten the time that acceptance has given it.
                 pipeline.set(keys.audio(job_id), audio, px=STAGING_MS, nx=True)
                 return await self.script.run_after(pipeline, "accept", **arguments)

@@ -14,12 +14,12 @@ import uvloop
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 from arq.worker import Worker, func
-from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 from typing_extensions import override
 
 from jobs import keys
 from jobs.actors import advance
+from jobs.changes import open_changes
 from jobs.deps import Deps, open_deps
 from jobs.gauges import show_gauges
 from jobs.healing import healed
@@ -33,7 +33,8 @@ from yousync import logs, memory
 from yousync.exposition import exposed
 from yousync.settings import Settings
 from yousync.tasks import cancel
-from yousync.valkey import PROCESS_ID, VALKEY_DOWN, connect, pool_of
+from yousync.valkey import PROCESS_ID, VALKEY_DOWN, pool_of, wire_of
+from yousync.wired import WiredRedis
 
 log = structlog.get_logger(__name__)
 
@@ -80,11 +81,8 @@ class WokenWorker(Worker):
     @override
     async def main(self) -> None:
         """Poll when woken, when a slot gets free that was waited for, and every other second."""
-        url = self.ctx["deps"].settings.redis_url.get_secret_value()
-        async with connect(url, connections=2, patient=True) as listener:
-            pubsub = listener.pubsub(ignore_subscribe_messages=True)
-            await pubsub.subscribe(keys.WAKE)
-            ears = asyncio.create_task(self._listen(pubsub))
+        async with open_changes(self.ctx["deps"].settings, keys.WAKE) as calls:
+            ears = asyncio.create_task(calls.listen_once(lambda _: self._woken.set(), self._woken.set))
             try:
                 while not (ears.done() or self._over):
                     self._woken.clear()
@@ -97,7 +95,6 @@ class WokenWorker(Worker):
                     await ears
             finally:
                 await cancel(ears)
-                await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py 5.3
 
     @override
     async def start_jobs(self, job_ids: list[bytes]) -> None:
@@ -143,10 +140,6 @@ class WokenWorker(Worker):
     def running(self) -> int:
         """How many jobs it is at."""
         return sum(not task.done() for task in self.tasks.values())
-
-    async def _listen(self, pubsub: PubSub) -> None:
-        async for _ in pubsub.listen():
-            self._woken.set()
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new, give running stages some time, then have the rest hand their jobs back.
@@ -240,6 +233,10 @@ class _Supervisor:
             await cancel(run)
 
 
+class _WiredArq(WiredRedis, ArqRedis):  # type: ignore[misc]  # redis-py 5.3 inherits one method twice
+    """arq's client with its commands sent over a wire."""
+
+
 @asynccontextmanager
 async def _arq_pool(settings: Settings) -> AsyncIterator[ArqRedis]:
     pool = pool_of(
@@ -249,10 +246,12 @@ async def _arq_pool(settings: Settings) -> AsyncIterator[ArqRedis]:
         socket_connect_timeout=3,
         socket_timeout=5,
     )
-    client = ArqRedis(pool, job_serializer=dumps, job_deserializer=loads, default_queue_name=keys.QUEUE)
+    client = _WiredArq(pool, job_serializer=dumps, job_deserializer=loads, default_queue_name=keys.QUEUE)
+    client.wire = wire_of(pool, again=0)  # any failure ends the worker, and another one starts
     try:
         yield client
     finally:
+        await client.wire.close()
         await client.aclose()
         await pool.disconnect()
 

@@ -7,10 +7,11 @@ import os
 import socket
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Final
 
-from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
+from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
@@ -21,6 +22,9 @@ from redis.exceptions import (
     TimeoutError as ValkeyTimeoutError,
 )
 from typing_extensions import override
+
+from yousync.wire import PATIENCE_SECONDS, Introduced, Wire
+from yousync.wired import WiredRedis
 
 
 class ValkeyUnwritable(ValkeyConnectionError):
@@ -63,6 +67,20 @@ class _Hurried(Connection):
         reader = self._reader
         return reader is None or reader.at_eof() or reader.exception() is not None
 
+    def hand_over(self, to: asyncio.Protocol) -> asyncio.WriteTransport:
+        """What was made and introduced here is somebody else's from now on (`yousync.wire`)."""
+        if self._writer is None:
+            raise ValkeyConnectionError("the connection ended at once")
+        transport = self._writer.transport
+        self._heard: asyncio.BaseProtocol = transport.get_protocol()
+        transport.set_protocol(to)
+        return transport
+
+    def ended(self, error: Exception | None) -> None:
+        """The transport that was handed over is closed."""
+        self._heard.connection_lost(error)
+        self._close()  # type: ignore[no-untyped-call]  # redis-py 5.3
+
     @override
     async def on_connect(self) -> None:
         """Introduce ourselves; redis-py would wait for ever where `socket_timeout` lets readers wait."""
@@ -85,13 +103,34 @@ def pool_of(url: str, **options: Any) -> BlockingConnectionPool:
     return pool
 
 
+def wire_of(pool: ConnectionPool, *, again: int = 1, patience: float = PATIENCE_SECONDS) -> Wire:
+    """A wire to where the pool's connections go; a command whose connection breaks is sent `again` so often."""
+    return Wire(partial(_introduced, pool), again=again, patience=patience)
+
+
+async def introduced(client: Redis) -> Introduced:
+    """A connection of one's own to where the client's go."""
+    return await _introduced(client.connection_pool)
+
+
+async def _introduced(pool: ConnectionPool) -> Introduced:
+    connection: _Hurried = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py 5.3
+    await connection.connect()  # type: ignore[no-untyped-call]  # redis-py 5.3
+    return connection
+
+
+def apart(client: Redis) -> Redis:
+    """A client for what is large: nothing else has to wait behind it on the connection that all others share."""
+    return Redis(connection_pool=client.connection_pool)
+
+
 @asynccontextmanager
 async def connect(url: str, *, connections: int = 64, patient: bool = False) -> AsyncIterator[Redis]:
     """A client whose commands answer or raise one of VALKEY_DOWN within seconds.
 
-    A command is sent again once after a broken connection, so every script we send is safe to repeat.
-    `patient` is for subscribers: it lifts the read limit, as they wait by nature, and leaves it to them what
-    to do about a broken connection.
+    They share one connection (`yousync.wire`). A command is sent again once after a broken connection, so every
+    script we send is safe to repeat. `patient` is for subscribers: it lifts the read limit, as they wait by nature,
+    and leaves it to them what to do about a broken connection.
     """
     pool = pool_of(
         url,
@@ -105,9 +144,11 @@ async def connect(url: str, *, connections: int = 64, patient: bool = False) -> 
         retry_on_error=[ValkeyConnectionError, ValkeyTimeoutError],
         client_name=f"yousync:{PROCESS_ID.replace(' ', '_')}",
     )
-    client = Redis(connection_pool=pool)
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(pool.disconnect)
+        client = Redis(connection_pool=pool) if patient else WiredRedis(connection_pool=pool)
+        stack.push_async_callback(client.aclose)
+        if isinstance(client, WiredRedis):
+            client.wire = wire_of(pool)
+            stack.push_async_callback(client.wire.close)
         yield client
-    finally:
-        await client.aclose()
-        await pool.disconnect()

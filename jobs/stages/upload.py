@@ -13,7 +13,7 @@ async def upload(deps: Deps, job: Job) -> Done:
 
     Raises Permanent(audio_lost) when the audio is neither staged nor stored: only a wiped Valkey does that.
     """
-    audio = await deps.store.staged(job.id)
+    audio = await deps.store.staged(job)
     if audio is not None:
         await deps.storage.put(job.s3_key, audio, container=job.container)
     elif await deps.storage.size(job.s3_key) != job.size:

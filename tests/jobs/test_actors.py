@@ -103,7 +103,7 @@ async def test_the_straight_way(
             "conclude",
         ]
         assert await deps.storage.size(job.s3_key) == job.size
-        assert await deps.store.staged(job.id) is None
+        assert await deps.store.staged(job) is None
         row = await AnalysisResult.get(job_id=job.id)
         assert [entry["version"] for entry in row.history] == list(range(1, row.version + 1))
 

@@ -113,7 +113,7 @@ async def test_an_upload_that_may_be_writing_to_s3_at_this_moment_is_waited_for(
     grace = emptied.settings.lease_seconds + emptied.settings.upload_timeout_seconds
     assert await emptied.valkey.zscore("yousync:due", held.id) == erased.updated_ms + 1000 * grace
     assert await emptied.store.sweep() == 0
-    assert await emptied.store.staged(held.id) is None
+    assert await emptied.store.staged(held) is None
     await put(emptied, held)  # it was
     with pytest.raises(Fenced):
         await emptied.store.move(held, Move.FINISH, claim_next=True, unstage=True)

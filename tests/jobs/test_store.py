@@ -57,7 +57,7 @@ class TestAccepting:
         assert (job.state, job.version, job.progress) == (State.ACCEPTED, 1, 10)
         assert [event.move for event in await emptied.store.events(job.id)] == [Move.ACCEPT]
         assert await queued(emptied) == [(job.id, 1)]
-        assert await emptied.store.staged(job.id) == AUDIO
+        assert await emptied.store.staged(job) == AUDIO
         assert await emptied.valkey.pttl(f"yousync:audio:{job.id}") > 86_400_000
 
     async def test_audio_that_is_not_staged_is_no_job(self, emptied: Deps) -> None:
@@ -95,7 +95,7 @@ class TestAccepting:
         await emptied.store.stage(refused.id, b"y")
         with pytest.raises(StagingFull):
             await emptied.store.accept(refused, owner_limit=20)
-        assert await emptied.store.staged(refused.id) is None
+        assert await emptied.store.staged(refused) is None
         held = await claimed(emptied, job)
         await emptied.store.move(held, Move.FINISH, unstage=True)
         assert await emptied.valkey.get("yousync:staged_bytes") == b"0"
@@ -145,7 +145,7 @@ class TestAccepting:
         first = await emptied.store.accept(job, owner_limit=20)
         again = await emptied.store.accept(job, owner_limit=20)
         assert again == first
-        assert await emptied.store.staged(job.id) == b"x"
+        assert await emptied.store.staged(job) == b"x"
 
     @pytest.mark.parametrize("state", [State.UPLOADED, State.FAILED])
     async def test_also_when_its_job_has_moved_on_meanwhile(self, emptied: Deps, state: State) -> None:
@@ -380,9 +380,9 @@ async def test_staged_audio_may_live_in_a_valkey_of_its_own(emptied: Deps) -> No
     assert await other.pttl(f"yousync:audio:{job.id}") > 86_400_000
     held = await store.claim(job.id, 1)
     assert held is not None
-    assert await store.staged(job.id) == b"elsewhere"
+    assert await store.staged(job) == b"elsewhere"
     await store.move(held, Move.FINISH, unstage=True)
-    assert await store.staged(job.id) is None
+    assert await store.staged(job) is None
     lost = a_job()
     with pytest.raises(StagingFull):
         await store.accept(lost, owner_limit=9)
