@@ -27,6 +27,32 @@ dumps = orjson.dumps
 loads = orjson.loads
 
 
+def _lua(value: Any) -> str:
+    """A value as Lua writes it: JSON's strings and numbers are its own."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name} = {_lua(each)}' for name, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"{{{', '.join(map(_lua, value))}}}"
+    return dumps(value).decode()
+
+
+_VOCABULARY: Final = {
+    "PROGRESS": PROGRESS,
+    "PROGRESS_OF": PROGRESS_OF,
+    "STAGES": STAGE_OF,
+    "FACES": {state: f"{PROGRESS[state]} {MESSAGES[state]}" for state in State},
+    "NAMES": list(Stage),
+}
+"""What yousync.job says of states, as the script's own: sent along it would be most of each command."""
+
+_TEXT: Final = "\n".join(
+    [
+        *(f"local {name} = {_lua(value)}" for name, value in _VOCABULARY.items()),
+        *((Path(__file__).parent / "lua" / f"{name}.lua").read_text() for name in _FILES),
+    ]
+)
+
+
 class Fenced(Exception):
     """The claim this write was made under is no longer ours: somebody else has the job, or it moved on."""
 
@@ -35,16 +61,10 @@ class Script:
     """Runs commands; raises yousync.valkey.VALKEY_DOWN errors when Valkey is away."""
 
     def __init__(self, valkey: Redis, settings: Settings) -> None:
-        folder = Path(__file__).parent / "lua"
-        self._script = valkey.register_script("\n".join((folder / f"{name}.lua").read_text() for name in _FILES))
+        self._script = valkey.register_script(_TEXT)
         self._always = {
             "actor": PROCESS_ID,
             "dispatch_ms": round(DISPATCH_LEASES * settings.lease_seconds * 1000),
-            "progress": PROGRESS,
-            "progress_of": PROGRESS_OF,
-            "stages": STAGE_OF,
-            "faces": {state: f"{PROGRESS[state]} {MESSAGES[state]}" for state in State},
-            "names": list(Stage),
             "in_flight_limits": {
                 Stage.SUBMIT: settings.analysis_max_in_flight,
                 Stage.MIX: settings.mix_max_in_flight,

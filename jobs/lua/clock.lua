@@ -18,7 +18,7 @@ function commands.sweep()
       handed = handed + 1
     end
   end
-  for _, stage in ipairs(a.names) do nudge(stage) end
+  for _, stage in ipairs(NAMES) do nudge(stage) end
   return { 'swept', handed }
 end
 
@@ -43,7 +43,7 @@ function commands.stats()
     local oldest = redis.call('ZRANGE', state_key(state), 0, 0, 'WITHSCORES')
     states[#states + 1] = { state, redis.call('ZCARD', state_key(state)), oldest[2] or '0' }
   end
-  for _, stage in ipairs(a.names) do
+  for _, stage in ipairs(NAMES) do
     local paused = redis.call('HMGET', paused_key(stage), 'who', 'why', 'since_ms')
     local breaker = redis.call('HMGET', breaker_key(stage), 'until_ms', 'code')
     stages[#stages + 1] = { stage, paused[1] or '', paused[2] or '', paused[3] or '0', breaker[1] or '0',

@@ -56,9 +56,9 @@ local function nudge(stage)
   if not free then return end
   for _, id in ipairs(redis.call('ZRANGE', line, 0, 99)) do
     local record = redis.call('HMGET', job_key(id), 'state', 'version')
-    if not record[1] or (a.progress[record[1]] and a.stages[record[1]] ~= stage) then
+    if not record[1] or (PROGRESS[record[1]] and STAGES[record[1]] ~= stage) then
       redis.call('ZREM', line, id)
-    elseif a.progress[record[1]] then -- the states of later versions are theirs to know
+    elseif PROGRESS[record[1]] then -- the states of later versions are theirs to know
       local takes = 1
       if IN_FLIGHT[record[1]] and not trial then takes = 0 end
       if takes > 0 and takes > free then return end
@@ -124,7 +124,7 @@ local function stand_last(id, stage)
 end
 
 local function leave_line(id, state)
-  local stage = a.stages[state]
+  local stage = STAGES[state]
   if stage then redis.call('ZREM', line_key(stage), id) end
 end
 

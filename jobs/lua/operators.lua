@@ -37,7 +37,7 @@ function commands.cancel()
   local target = source and a.targets[source]
   if not target then return { 'refused', source or '' } end
   local fields = { operation = a.op, claim = '', outcome = 'cancelled', code = a.event.code, message = a.message,
-    stage = a.stages[source] or redis.call('HGET', job_key(id), 'stage') or '', tries = '0', holds = '0' }
+    stage = STAGES[source] or redis.call('HGET', job_key(id), 'stage') or '', tries = '0', holds = '0' }
   if source == 'parked' then
     fields.run = int(tonumber(record[2]) + 1)
     revive(id, record[3])

@@ -6,8 +6,8 @@ local function step(id, source, target, move, fields, event)
   local version = redis.call('HINCRBY', job_key(id), 'version', 1)
   local known = redis.call('HMGET', job_key(id), 'progress', 'kind')
   local progress = tonumber(fields.progress or known[1] or 0)
-  local special = a.progress_of[fields.kind or known[2]]
-  local reached = special and special[target] or a.progress[target]
+  local special = PROGRESS_OF[fields.kind or known[2]]
+  local reached = special and special[target] or PROGRESS[target]
   fields.state = target
   fields.updated_ms = int(now)
   if reached > progress then fields.progress = int(reached) end
@@ -19,9 +19,9 @@ local function step(id, source, target, move, fields, event)
   redis.call('HSET', job_key(id), unpack(flat))
   index(id, source, target)
   leave_line(id, source)
-  if fields.claim or a.stages[source] ~= a.stages[target] then untried(a.stages[source], id) end
+  if fields.claim or STAGES[source] ~= STAGES[target] then untried(STAGES[source], id) end
   log(id, version, move, source, target, event)
-  tell(id, fields.message or a.faces[source] ~= a.faces[target])
+  tell(id, fields.message or FACES[source] ~= FACES[target])
   if IN_FLIGHT[source] and IN_FLIGHT[source] ~= IN_FLIGHT[target] then nudge(IN_FLIGHT[source]) end
   return version
 end
@@ -143,7 +143,7 @@ end
 -- Take the lease and start the stage that comes next, unless the job has to stand in line for it.
 local function take(id, claim_id, record)
   local state, claim, place = record[1], record[2], tonumber(record[5] or 0)
-  local target, stage = a.claims[state], a.stages[state]
+  local target, stage = a.claims[state], STAGES[state]
   local go, trial = admitted(id, state, stage, place, record[4] == '1')
   if not go then return false end
   -- Served are those who get to the analysis server: it is there that the many wait. One at a time: recordings are
@@ -204,7 +204,7 @@ function commands.move()
   if not a.keep_claim then fields.claim = '' end
   for _, name in ipairs(a.stamps) do fields[name] = int(now) end
   if a.unstage then unstage(id) end
-  if a.works then works(a.stages[source]) end
+  if a.works then works(STAGES[source]) end
   local version = step(id, source, target, a.move, fields, a.event)
   if a.next_claim then
     take(id, a.next_claim, redis.call('HMGET', job_key(id), 'state', 'claim', 'lapses', 'inbox', 'place'))
@@ -224,7 +224,7 @@ function commands.stumble()
   if record[3] == a.op then return { redis.call('HGET', job_key(id), 'stumbled') } end
   if not record[1] or record[2] ~= a.claim then return { 'fenced' } end
   local source = record[1]
-  local target, stage = a.targets[source], a.stages[source]
+  local target, stage = a.targets[source], STAGES[source]
   if not target then return { 'illegal', source } end
   local shut = strike(stage, id, a.event.code, a.pause_ms)
   local fields, move = { op = a.op, claim = '', code = a.event.code }, 'hold'
@@ -273,7 +273,7 @@ function commands.deliver()
   local record = redis.call('HMGET', job_key(id), 'state', 'inbox', 'run', 'owner', 'outcome', 'claim')
   local source = record[1]
   if not source then return { 'unknown' } end
-  if not a.progress[source] then return { 'unreadable' } end -- a later version of ours knows what to do
+  if not PROGRESS[source] then return { 'unreadable' } end -- a later version of ours knows what to do
   local early = a.keeps[source]
   local target = early or a.targets[source]
   -- Parked, or about to be: the row may say so already, so the job goes on as a new run.
@@ -304,7 +304,7 @@ function commands.deliver()
     fields.outcome = ''
     revive(id, record[4])
   end
-  if ASKING[source] then works(a.stages[source]) end
+  if ASKING[source] then works(STAGES[source]) end
   local version = step(id, source, target, 'deliver', fields, {})
   dispatch(id, version)
   return { 'delivered' }
