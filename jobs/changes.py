@@ -5,27 +5,42 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
 from jobs import keys
+from jobs.encoding import job_of_hint
 from yousync.ear import Ear
+from yousync.job import Job
 from yousync.settings import Settings
 from yousync.valkey import VALKEY_DOWN, connect, introduced
 
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """There is something new to read about a job."""
+
+    job_id: str
+    told: bytes = b""
+
+    def job(self) -> Job | None:
+        """The job as it stood then, as far as it is shown to clients; None where the hint does not tell."""
+        return job_of_hint(self.job_id, self.told) if self.told else None
+
+
 class Changes:
-    """Calls `hint(job_id)` whenever there is something new to read about a job, of all jobs there are."""
+    """Calls `hint` whenever there is something new to read about a job, of all jobs there are."""
 
     def __init__(self, client: Redis, channel: str) -> None:
         self._client = client
         self._channel = channel
 
-    async def listen(self, hint: Callable[[str], None], missed: Callable[[], None]) -> None:
+    async def listen(self, hint: Callable[[Hint], None], missed: Callable[[], None]) -> None:
         """Pass on hints until cancelled, through every loss of the connection.
 
         `missed` is called each time listening begins (again): hints may have been lost before.
@@ -41,13 +56,14 @@ class Changes:
                 log.exception("changes_interrupted")
             await asyncio.sleep(0.5)
 
-    async def listen_once(self, hint: Callable[[str], None], missed: Callable[[], None]) -> None:
+    async def listen_once(self, hint: Callable[[Hint], None], missed: Callable[[], None]) -> None:
         """The same until the connection is lost: then one of VALKEY_DOWN."""
 
         def hear(message: Any) -> None:
             match message:
                 case [b"message", _, body]:
-                    hint(body.decode())
+                    job_id, _, told = body.partition(b" ")
+                    hint(Hint(job_id.decode(), told))
                 case [b"subscribe", *_]:
                     missed()
 

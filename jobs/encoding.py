@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import orjson
 
@@ -94,6 +95,24 @@ def job_of(found: Mapping[bytes, bytes]) -> Job:
         request=orjson.loads(text["request"]) if text.get("request") else None,
         queued=text.get("queued") == "1",
     )
+
+
+SHOWN: Final = (
+    *("kind", "state", "version", "run", "token_id", "user_id", "progress", "code", "message", "queued"),
+    *("created_ms", "updated_ms"),
+)
+"""The fields that decide what clients are shown of a job: hints carry them."""
+_NOT_SHOWN: Final = dict.fromkeys((b"owner", b"dedupe", b"container", b"s3_key", b"incarnation"), b"")
+
+
+def job_of_hint(job_id: str, told: bytes) -> Job | None:
+    """The job as far as a hint tells of it: SHOWN alone. None where it tells nothing that can be read."""
+    try:
+        shown = zip(SHOWN, orjson.loads(told), strict=True)
+        found = {name.encode(): value.encode() for name, value in shown if value is not False}
+        return job_of({b"id": job_id.encode(), **_NOT_SHOWN, **found})
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def event_of(entry: bytes, found: Mapping[bytes, bytes]) -> Event:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -29,6 +30,7 @@ DUBBINGS: Final = "user_Dubbing_auido/"
 """Where dubbings lie in S3: the folder's name as it always was."""
 DUBBING: Final = "dubbing_audio_"
 """How their names begin; the job's id follows."""
+_RECENT: Final = 1000  # jobs
 _SMALL: Final = 512 * 1024  # bytes; hashing them takes a third of a millisecond
 
 
@@ -88,6 +90,11 @@ class Engine:
     def __init__(self, deps: Deps, identity: Identity) -> None:
         self._deps = deps
         self._identity = identity
+        self._begun: dict[str, None] = {}
+
+    def began(self, job_id: str) -> bool:
+        """Whether it was this process that accepted the job, and not long ago: it has seen it running."""
+        return job_id in self._begun
 
     async def accept(self, recording: Recording) -> Job:
         """Make a recording a job that no crash can lose, or find the job it already is.
@@ -136,6 +143,9 @@ class Engine:
             raise (TokenNotFound if job.script_id is None else ScriptNotFound) from None
         if new:
             metrics.UPLOADS_ACCEPTED.labels(job.kind).inc()
+            self._begun[job.id] = None
+            if len(self._begun) > _RECENT:
+                del self._begun[next(iter(self._begun))]
 
     async def deliver(self, job_id: str, body: bytes) -> Delivery:
         """Take the result of a job; durable when this returns.
@@ -175,14 +185,22 @@ class Engine:
             raise DependencyDown(retry_after=5)
         return views.known.get(job_id)
 
-    async def live_views(self, job_ids: Sequence[str], *, unseen: AbstractSet[str], results: bool = True) -> Views:
+    async def live_views(
+        self,
+        job_ids: Sequence[str],
+        *,
+        unseen: AbstractSet[str],
+        told: Mapping[str, Job] = MappingProxyType({}),
+        results: bool = True,
+    ) -> Views:
         """The same for many jobs at once; those of which nothing is known are in neither part of the answer.
 
         Postgres is asked about those that are `unseen` and those that have ended: whoever saw a job running
-        learns from its record alone that it still does. Who does not want the `results` is spared reading them.
+        learns from its record alone that it still does. Hints may have `told` of records: these are not read.
+        Who does not want the `results` is spared reading them.
         """
         # The records first: once one says that its job has ended, the row that tells how is committed.
-        records = await self._deps.store.read_many(job_ids)
+        records = await self._deps.store.read_many([job_id for job_id in job_ids if job_id not in told]) | dict(told)
         asked = [
             job_id for job_id in job_ids if job_id in unseen or job_id not in records or records[job_id].state.final
         ]
@@ -258,6 +276,11 @@ def _view(job: Job | None, end: End | None) -> View | None:
     if end is not None and (job is None or (end.state.final and end.view.version[0] >= job.run)):
         return replace(end.view, moved_ms=0 if job is None else job.updated_ms)
     return None if job is None or job.code == "deleted" else view_of(job)
+
+
+def running(job: Job) -> View | None:
+    """What clients see of a record of a job that runs; None for one that has ended, of which its row tells."""
+    return None if job.state.final else _view(job, None)
 
 
 def view_of(job: Job) -> View:

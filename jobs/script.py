@@ -14,6 +14,7 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import NoScriptError
 
 from jobs import keys
+from jobs.encoding import SHOWN
 from yousync.failpoints import failpoint
 from yousync.job import MESSAGES, PROGRESS, PROGRESS_OF, STAGE_OF, Stage, State
 from yousync.settings import Settings
@@ -42,6 +43,7 @@ _VOCABULARY: Final = {
     "STAGES": STAGE_OF,
     "FACES": {state: f"{PROGRESS[state]} {MESSAGES[state]}" for state in State},
     "NAMES": list(Stage),
+    "SHOWN": list(SHOWN),
 }
 """What yousync.job says of states, as the script's own: sent along it would be most of each command."""
 

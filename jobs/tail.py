@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from jobs import keys
-from jobs.changes import open_changes
+from jobs.changes import Hint, open_changes
 from jobs.deps import Deps
 from jobs.detail import timeline
 from models.analysis_result import find_result
@@ -111,9 +111,9 @@ async def _hints(settings: Settings, job_id: str | None) -> AsyncIterator[_Hints
     """Hints about one job, the first at once, or about all."""
     hints = _Hints()
 
-    def hint(changed: str) -> None:
-        if job_id in {None, changed}:
-            hints.add(changed)
+    def hint(moved: Hint) -> None:
+        if job_id in {None, moved.job_id}:
+            hints.add(moved.job_id)
 
     def missed() -> None:
         if job_id is not None:

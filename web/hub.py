@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
-from jobs.changes import Changes
-from jobs.engine import Engine
+from jobs.changes import Changes, Hint
+from jobs.engine import Engine, running
 from web.replies import encode
 from yousync.errors import DependencyDown
-from yousync.job import Kind, View, clips_of
+from yousync.job import Job, Kind, View, clips_of
 from yousync.metrics import EVENT_LAG, STREAMS_OPEN
 from yousync.tasks import cancel
 from yousync.valkey import VALKEY_DOWN
@@ -120,13 +120,13 @@ class _Topic:
 
 
 class Hub:
-    """Streams by job. A hint marks a job stale; readers take what is stale, many at a time, and tell its watchers."""
+    """Streams by job. A hint tells of a job, or marks it stale; readers take what is stale, many at a time."""
 
     def __init__(self, engine: Engine, changes: Changes) -> None:
         self._engine = engine
         self._changes = changes
         self._topics: dict[str, _Topic] = {}
-        self._stale: dict[str, None] = {}  # in the order of their hints
+        self._stale: dict[str, Job | None] = {}  # in the order of their hints, which may have told of their ends
         self._woken = asyncio.Event()
         self._over = asyncio.Event()
 
@@ -158,7 +158,7 @@ class Hub:
             if self.closed:
                 watcher.close()
             elif first:
-                self._hint(job_id)
+                self._reads(job_id)
             elif topic.frame is not None:
                 watcher.offer(topic.frame)
             yield watcher
@@ -175,10 +175,21 @@ class Hub:
             for watcher in topic.watchers:
                 watcher.close()
 
-    def _hint(self, job_id: str) -> None:
-        if job_id in self._topics:
-            self._stale[job_id] = None
-            self._woken.set()
+    def _hint(self, hint: Hint) -> None:
+        """A running job is told of by its hint; how one ended, only its row knows."""
+        topic = self._topics.get(hint.job_id)
+        if topic is None:
+            return
+        job = hint.job()
+        view = None if job is None or topic.frame is None else running(job)
+        if view is None:
+            self._reads(hint.job_id, job)
+        else:
+            topic.tell(frame_of(view))
+
+    def _reads(self, job_id: str, job: Job | None = None) -> None:
+        self._stale[job_id] = job if job is not None and job.state.final else None
+        self._woken.set()
 
     def _missed(self) -> None:
         """Hints may have been lost: whatever is watched is stale."""
@@ -189,7 +200,7 @@ class Hub:
         """Read what is stale until cancelled: any number of hints during a read lead to one more."""
         while True:
             await self._woken.wait()
-            while batch := list(itertools.islice(self._stale, _BATCH)):
+            while batch := dict(itertools.islice(self._stale.items(), _BATCH)):
                 for job_id in batch:
                     del self._stale[job_id]
                 unread = await self._read(batch)
@@ -199,12 +210,13 @@ class Hub:
                     await asyncio.sleep(_READ_AGAIN_SECONDS)
             self._woken.clear()
 
-    async def _read(self, batch: list[str]) -> Collection[str]:
+    async def _read(self, batch: Mapping[str, Job | None]) -> Collection[str]:
         """Tell the watchers of these jobs how they stand; those that have to be read again are returned."""
         topics = {job_id: self._topics[job_id] for job_id in batch if job_id in self._topics}
-        new = {job_id for job_id, topic in topics.items() if topic.frame is None}
+        new = {job_id for job_id, topic in topics.items() if topic.frame is None and not self._engine.began(job_id)}
+        told = {job_id: job for job_id in topics if (job := batch[job_id]) is not None}
         try:
-            views = await self._engine.live_views(list(topics), unseen=new)
+            views = await self._engine.live_views(list(topics), unseen=new, told=told)
         except VALKEY_DOWN as error:
             log.warning("streams_read_failed", streams=len(topics), cause=type(error).__name__)
             return topics.keys()

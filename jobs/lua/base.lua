@@ -51,9 +51,12 @@ local function log(id, version, move, source, target, event)
     'attempt', int(event.attempt or 0), 'code', event.code or '', 'cause', event.cause or '')
 end
 
+-- Hints: who watches is spared reading what is shown of a job while it runs.
 local function tell(id, shows)
   redis.call('PUBLISH', P .. 'moved', id)
-  if shows then redis.call('PUBLISH', P .. 'changed', id) end
+  if not shows then return end
+  local shown = cjson.encode(redis.call('HMGET', job_key(id), unpack(SHOWN)))
+  redis.call('PUBLISH', P .. 'changed', id .. ' ' .. shown)
 end
 
 local function index(id, source, target)

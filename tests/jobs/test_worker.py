@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from jobs import keys
-from jobs.changes import open_changes
+from jobs.changes import Hint, open_changes
 from jobs.deps import Deps
 from jobs.engine import Engine
 from jobs.identity import Identity
@@ -116,6 +116,9 @@ class Heard:
         self.hints: list[str] = []
         self.begun = 0
 
+    def hint(self, hint: Hint) -> None:
+        self.hints.append(hint.job_id)
+
     def began(self) -> None:
         self.begun += 1
 
@@ -125,7 +128,7 @@ class TestChanges:
     async def heard(self, emptied: Deps, request: pytest.FixtureRequest) -> AsyncIterator[Heard]:
         heard = Heard()
         async with open_changes(emptied.settings, request.param) as changes:
-            listening = asyncio.create_task(changes.listen(heard.hints.append, heard.began))
+            listening = asyncio.create_task(changes.listen(heard.hint, heard.began))
             await until(lambda: heard.begun)
             yield heard
             await cancel(listening)
@@ -151,8 +154,8 @@ async def test_what_shows_nothing_is_hinted_at_to_operators_only(emptied: Deps, 
     settings = emptied.settings
     async with open_changes(settings) as changes, open_changes(settings, keys.MOVED) as moves:
         listening = [
-            asyncio.create_task(changes.listen(shown.hints.append, shown.began)),
-            asyncio.create_task(moves.listen(all_of_it.hints.append, all_of_it.began)),
+            asyncio.create_task(changes.listen(shown.hint, shown.began)),
+            asyncio.create_task(moves.listen(all_of_it.hint, all_of_it.began)),
         ]
         await until(lambda: shown.begun and all_of_it.begun)
         job = await emptied.store.claim((await accept()).id, 1)
