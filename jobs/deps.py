@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
+from jobs.originals import Originals
 from jobs.store import Store
 from models.db import connected
 from yousync.analysis import AnalysisClient, open_analysis
@@ -30,6 +31,7 @@ class Deps:
     analysis: AnalysisClient
     preprocessing: PreprocessClient
     mixer: Mixer = field(default_factory=Mixer)
+    originals: Originals = field(default_factory=Originals)
 
 
 @asynccontextmanager

@@ -181,6 +181,7 @@ async def working(deps: Deps, identity: Identity) -> AsyncIterator[None]:
         asyncio.create_task(_again("sweep", lambda: _sweep_forever(deps))),
         asyncio.create_task(reconcile_forever(deps, identity)),
         asyncio.create_task(_again("retention", lambda: retain_forever(deps, identity))),
+        asyncio.create_task(deps.originals.listen(deps.settings)),
         asyncio.create_task(
             _again("presence", lambda: announce_forever(deps.valkey, slots=slots, running=supervisor.running))
         ),

@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import asyncpg
+import structlog
 
-from models.db import credentials
+from models.db import DATABASE_DOWN, credentials
 from yousync.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "yousync_catalogue"
 BEAT_SECONDS: Final = 3.0
@@ -47,3 +50,40 @@ async def heard(settings: Settings, changed: Callable[[], None]) -> AsyncIterato
     finally:
         with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await connection.close(timeout=1)
+
+
+class Remembering:
+    """Something that remembers what it read of the catalogue.
+
+    Nothing is kept while nobody listens to the tables' changes, and nothing that was read before the last change:
+    `_generation` counts these.
+    """
+
+    def __init__(self) -> None:
+        self.listening = False
+        self._generation = 0
+
+    def forget(self) -> None:
+        """The tables changed: whoever asks from now on is answered by a reading that begins after this."""
+        self._generation += 1
+
+    def _is_current(self, generation: int) -> bool:
+        """Whether what was read since then can still be relied upon."""
+        return self.listening and generation == self._generation
+
+    async def listen(self, settings: Settings) -> None:
+        """Hear of changes until cancelled; while Postgres cannot be heard, nothing is remembered."""
+        while True:
+            try:
+                async with heard(settings, self.forget) as lasting:
+                    self.forget()
+                    self.listening = True
+                    await lasting()
+            except DATABASE_DOWN as error:
+                log.warning("catalogue_not_heard", cause=type(error).__name__)
+            except Exception:
+                log.exception("catalogue_not_heard")
+            finally:
+                self.listening = False
+                self.forget()
+            await asyncio.sleep(1.0)

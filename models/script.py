@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -52,12 +53,24 @@ class Word(Model):
         table = "words"
 
 
-_SENTENCES = """
-SELECT s.id, s.start_time, s.end_time,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """What a recording is held against: a clip's files, and its sentences or one of them."""
+
+    s3_textgrid_url: str | None
+    s3_pitch_url: str | None
+    start_time: float
+    sentences: list[Sentence]  # in order, with their words; none where the one that was asked for is gone
+
+
+_ORIGINAL = """
+SELECT t.s3_textgrid_url, t.s3_pitch_url, t.start_time AS clip_start, s.id, s.start_time, s.end_time,
     w.id AS word_id, w.word, w.start_time AS word_start, w.end_time AS word_end, w.mfcc
-FROM scripts s LEFT JOIN words w ON w.script_id = s.id
+FROM tokens t LEFT JOIN scripts s ON {} LEFT JOIN words w ON w.script_id = s.id
+WHERE t.id = $1 ORDER BY s.id, w.id
 """
-_ORDER = "ORDER BY s.id, w.id"
+_OF_CLIP = _ORIGINAL.format("s.token_id = t.id")
+_OF_SENTENCE = _ORIGINAL.format("s.id = $2")
 
 
 async def token_of(script_id: int) -> int | None:
@@ -66,15 +79,19 @@ async def token_of(script_id: int) -> int | None:
     return rows[0]["token_id"] if rows else None
 
 
-async def sentence_of(script_id: int) -> Sentence | None:
-    """One sentence with its words in order, None when it is gone."""
-    found = _sentences(await connection().execute_query_dict(f"{_SENTENCES} WHERE s.id = $1 {_ORDER}", [script_id]))
-    return found[0] if found else None
-
-
-async def sentences_of(token_id: int) -> list[Sentence]:
-    """All sentences of a clip with their words, in order, in one query whatever their number."""
-    return _sentences(await connection().execute_query_dict(f"{_SENTENCES} WHERE s.token_id = $1 {_ORDER}", [token_id]))
+async def original_of(token_id: int | None, script_id: int | None) -> Original | None:
+    """A clip with one of its sentences, or with all, in one query; None when the clip is gone."""
+    query, values = (_OF_CLIP, [token_id]) if script_id is None else (_OF_SENTENCE, [token_id, script_id])
+    rows = await connection().execute_query_dict(query, values)
+    if not rows:
+        return None
+    clip = rows[0]
+    return Original(
+        s3_textgrid_url=clip["s3_textgrid_url"],
+        s3_pitch_url=clip["s3_pitch_url"],
+        start_time=clip["clip_start"],
+        sentences=_sentences([row for row in rows if row["id"] is not None]),
+    )
 
 
 def _sentences(rows: list[dict[str, Any]]) -> list[Sentence]:

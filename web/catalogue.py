@@ -9,18 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import structlog
+from typing_extensions import override
 
-from models.catalogue_changes import heard
-from models.db import DATABASE_DOWN
+from models.catalogue_changes import Remembering
 from models.script import token_of
 from web.conditional import etag_of
 from web.kept import Kept
 from web.replies import Encoded, encode
 from yousync.settings import Settings
 from yousync.tasks import cancel
-
-log = structlog.get_logger(__name__)
 
 COUNTS_SECONDS: Final = 10.0
 """How long view counts may be behind."""
@@ -38,16 +35,11 @@ class Fleeting:
     seconds: float
 
 
-class Catalogue:
-    """Answers by what makes them.
-
-    Nothing is kept while nobody listens to the tables' changes, and nothing that was read before the last change:
-    `_generation` counts these. Several who ask for the same at once wait for one reading.
-    """
+class Catalogue(Remembering):
+    """Answers by what makes them. Several who ask for the same at once wait for one reading."""
 
     def __init__(self, *, max_bytes: int = MAX_BYTES) -> None:
-        self.listening = False
-        self._generation = 0
+        super().__init__()
         self._kept: Kept[Encoded[Any]] = Kept(max_bytes=max_bytes)
         self._making: dict[Hashable, asyncio.Task[Encoded[Any]]] = {}
         self._sentences: dict[int, int] = {}
@@ -85,16 +77,13 @@ class Catalogue:
             self._sentences[script_id] = token_id
         return token_id
 
+    @override
     def forget(self) -> None:
         """The tables changed: whoever asks from now on is answered by a reading that begins after this."""
-        self._generation += 1
+        super().forget()
         self._kept.clear()
         self._making.clear()
         self._sentences.clear()
-
-    def _is_current(self, generation: int) -> bool:
-        """Whether what was read since then can still be relied upon."""
-        return self.listening and generation == self._generation
 
     async def _make(self, key: Hashable, make: Make, args: tuple[Any, ...]) -> Encoded[Any]:
         generation = self._generation
@@ -107,23 +96,6 @@ class Catalogue:
         finally:
             if self._making.get(key) is asyncio.current_task():
                 del self._making[key]
-
-    async def listen(self, settings: Settings) -> None:
-        """Hear of changes until cancelled; while Postgres cannot be heard, nothing is remembered."""
-        while True:
-            try:
-                async with heard(settings, self.forget) as lasting:
-                    self.forget()
-                    self.listening = True
-                    await lasting()
-            except DATABASE_DOWN as error:
-                log.warning("catalogue_not_heard", cause=type(error).__name__)
-            except Exception:
-                log.exception("catalogue_not_heard")
-            finally:
-                self.listening = False
-                self.forget()
-            await asyncio.sleep(1.0)
 
 
 async def _made(make: Make, args: tuple[Any, ...]) -> tuple[Encoded[Any], float]:

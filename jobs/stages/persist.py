@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from tortoise.exceptions import IntegrityError
 
@@ -16,6 +16,8 @@ from models.analysis_result import Conclusion, record_conclusion
 from models.token import existing_tokens
 from yousync.failures import Transient
 from yousync.job import Event, Job, Kind, State
+
+_EVENT: Final = tuple(field.name for field in fields(Event))
 
 
 async def persist(deps: Deps, job: Job) -> Concluded | Deleted:
@@ -53,7 +55,8 @@ async def _conclusion(deps: Deps, job: Job) -> Conclusion:
 
 def _storable(event: Event) -> dict[str, Any]:
     # Who or whatever caused it may have said anything, and no job must fail to end for that.
-    return {name: text_of(value) if isinstance(value, str) else value for name, value in asdict(event).items()}
+    values = ((name, getattr(event, name)) for name in _EVENT)
+    return {name: text_of(value) if isinstance(value, str) else value for name, value in values}
 
 
 def _last_event(job: Job, conclusion: Conclusion, version: int) -> dict[str, Any]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from jobs.deps import Deps
 from jobs.outcomes import Delivered, Done, Spent, Waiting
 from jobs.stages.asking import ask_once_more, not_asked, until_deadline
-from models.script import sentence_of, sentences_of
-from models.token import Token
 from yousync import metrics
-from yousync.analysis import Progress, Question, Sentence
+from yousync.analysis import Progress, Question
 from yousync.failures import Down, Permanent, Transient, Unclear
 from yousync.job import Job
 from yousync.storage import Storage
@@ -46,7 +44,7 @@ async def submit(deps: Deps, job: Job) -> Done | Waiting | Delivered | Spent:
 
 
 async def _ask(deps: Deps, job: Job) -> Waiting | Delivered:
-    question = await _question(deps.storage, job)
+    question = await _question(deps, job)
     asked = await ask_once_more(deps, job)
     try:
         reply = await deps.analysis.ask(asked, question)
@@ -63,24 +61,19 @@ async def _ask(deps: Deps, job: Job) -> Waiting | Delivered:
     return Waiting(deps.settings.analysis_wait_seconds, answered=True, queued=deps.analysis.queues(job))
 
 
-async def _question(storage: Storage, job: Job) -> Question:
-    audio = storage.uri(job.s3_key)
-    token = await Token.get_or_none(id=job.token_id)
-    if token is None:
+async def _question(deps: Deps, job: Job) -> Question:
+    storage = deps.storage
+    original = await deps.originals.of(job.token_id, job.script_id)
+    if original is None:
         raise Permanent("catalogue_gone", f"token {job.token_id}")
-    if job.script_id is not None:
-        sentence = await sentence_of(job.script_id)
-        if sentence is None:
-            raise Permanent("catalogue_gone", f"script {job.script_id}")
-        sentences: list[Sentence] = [sentence]
-    else:
-        sentences = await sentences_of(token.id)
+    if job.script_id is not None and not original.sentences:
+        raise Permanent("catalogue_gone", f"script {job.script_id}")
     return Question(
-        audio_uri=audio,
-        sentences=sentences,
-        textgrid_uri=_s3_uri(storage, token.s3_textgrid_url),
-        pitch_uri=_s3_uri(storage, token.s3_pitch_url),
-        start_time=token.start_time,
+        audio_uri=storage.uri(job.s3_key),
+        sentences=original.sentences,
+        textgrid_uri=_s3_uri(storage, original.s3_textgrid_url),
+        pitch_uri=_s3_uri(storage, original.s3_pitch_url),
+        start_time=original.start_time,
     )
 
 
