@@ -127,7 +127,7 @@ async def test_a_valkey_that_is_emptied_under_live_processes(ground: Ground, wor
         await s3.kill()
         try:
             staged = dict([await uploaded(ground, 7100 + number) for number in range(JOBS // 2)])
-            await until(lambda: moved(ground, "hold", len(staged)))
+            await until(lambda: moved(ground, "hold", 1))  # whoever is quick shuts the stage for the others
             if worker_is == "a new one":
                 await worker.kill()
             await ground.deps.valkey.flushall()
