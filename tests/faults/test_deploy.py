@@ -25,8 +25,8 @@ from yousync.settings import Settings
 
 DEPLOYS = 24 if ALL else 3
 LEARNERS = 6 if ALL else 4
-LONG = 20.0 if ALL else 3.0
-"""Seconds a request to the analysis server takes, where that is more than a process may take to end."""
+LONG = 20.0 if ALL else 8.0
+"""Seconds a request to the analysis server takes: more than a process may take to end and another to begin."""
 PATIENCE = 15.0
 """Seconds a process manager gives a process to end."""
 
