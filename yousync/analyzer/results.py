@@ -83,7 +83,10 @@ def analyze(
         "timing_score": None if times is None else rounded(times.score * gate),
         "intonation": None if melody is None else _melody(melody),
         "timing": None if times is None else _times(times, line),
-        "insertions": [{"start_time": rounded(start), "end_time": rounded(end)} for start, end in heard.inserted],
+        "insertions": [
+            {"start_time": rounded(start), "end_time": rounded(end), "error_type": "Insertion"}
+            for start, end in heard.inserted
+        ],
         "pitch": contour(voice),
         "speech": expression(voice)
         | {"speech_rate": rounded(heard.speech_rate), "articulation_rate": rounded(heard.articulation_rate)},

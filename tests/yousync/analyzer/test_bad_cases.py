@@ -91,6 +91,16 @@ def test_the_bundled_bad_take_is_lower_and_its_faults_are_in_their_places(
     assert bad["intonation_score"] < good["intonation_score"]
 
 
+def test_speech_that_is_not_in_the_script_is_an_insertion_where_it_was_said(pronouncer: Pronouncer) -> None:
+    words = (*LINE.words[:2], *LINE.words[3:])  # "waiting" is said all the same
+
+    inserted = analyze(pronouncer, said(), Line(words), None)["insertions"]
+
+    middle = (SCRIPT["words"][2]["start_time"] + SCRIPT["words"][2]["end_time"]) / 2 - SCRIPT["start_time"]
+    assert [each["error_type"] for each in inserted] == ["Insertion"]
+    assert inserted[0]["start_time"] < middle < inserted[0]["end_time"]
+
+
 @pytest.mark.parametrize(
     "samples",
     [
