@@ -274,6 +274,20 @@ async def test_beyond_its_queue_it_says_when_to_come_again(config: Config, recei
         await receiver.wait(statuses.count(202), seconds=30)
 
 
+async def test_a_recording_that_takes_too_long_is_said_to_and_its_process_replaced(
+    config: Config, receiver: Receiver, put: Put
+) -> None:
+    audio = await put("endless.wav", samples.wav(20.0, rate=16000))
+    hasty = config.model_copy(update={"analyzer_seconds_each": 0.05, "analyzer_workers": 1})
+    async with analysis_server(hasty) as server:
+        for name in ("t1", "t2"):
+            await server.analyze(script_form(audio, f"{receiver.url}/hook?job_id={name}"))
+        bodies = [body for _, body in await receiver.wait(2)]
+
+    assert [body["error"]["code"] for body in bodies] == ["analysis_timeout"] * 2
+    assert {body["status"] for body in bodies} == {"failed"}
+
+
 async def test_it_remembers_only_so_many(config: Config, receiver: Receiver, put: Put) -> None:
     async with analysis_server(config.model_copy(update={"analyzer_kept": 2})) as server:
         for number in range(3):
