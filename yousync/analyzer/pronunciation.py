@@ -22,7 +22,8 @@ ENGINE = "yousync-speech"
 _QUIETEST = 10 ** (-65 / 20)  # nobody speaks where even the loudest moments are below -65 dB
 _LEAST_S = 0.15  # shorter than any word
 _INSERTED_S = 0.15  # shorter stretches of foreign speech are breath and hesitation
-_ROUNDS = 4  # of looking for words that were left out
+_ROUNDS = 6  # of looking for words that were left out
+_AS_SURE = 0.25  # what is less sure than the surest by this much waits for the next round
 _POOR_PHONE = 0.8
 _CLEARLY = 1.0  # nats a frame by which another phone must fit better to be named
 
@@ -169,17 +170,21 @@ class Pronouncer:
     ) -> tuple[dict[int, float], _Reading]:
         """The scores of words that were left out, by their place, and a reading of the others.
 
-        A word that is not there takes its time from its neighbours, which then sound left out as well. So the surest
-        go first, and the rest is laid out and judged anew.
+        A word that is not there takes its time from its neighbours, which then sound left out as well. So those that
+        the lenient path went without go first, else the surest, and the rest is laid out and judged anew.
         """
         omitted: dict[int, float] = {}
         for _ in range(_ROUNDS):
-            sure = reading.judged.omitted
-            padded = np.concatenate([[-1.0], sure, [-1.0]])
-            tops = (sure > self._coefficients.limits.omitted) & (sure >= padded[:-2]) & (sure >= padded[2:])
-            if not tops.any():
+            score = reading.judged.words * (1 - reading.judged.omitted)
+            accused = reading.judged.omitted > self._coefficients.limits.omitted
+            if not accused.any():
                 break
-            omitted |= {reading.rows[at]: float(reading.judged.words[at]) for at in np.flatnonzero(tops)}
+            missing = accused & np.isin(np.arange(len(accused)), sorted(reading.heard.omitted))
+            sure = np.where(accused, reading.judged.omitted - reading.judged.said, -1.0)
+            beside = np.concatenate([[-1.0], sure, [-1.0]])
+            alone = accused & (sure >= beside[:-2]) & (sure >= beside[2:]) & (sure > sure.max() - _AS_SURE)
+            tops = missing if missing.any() else alone
+            omitted |= {reading.rows[at]: float(score[at]) for at in np.flatnonzero(tops)}
             rows = tuple(row for row in reading.rows if row not in omitted)
             heard = listening.align([ways[row] for row in rows]) if rows else None
             if heard is None:

@@ -5,25 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from yousync.analyzer.speech.corpus import SCORES, paired
 from yousync.analyzer.speech.fitting import Shape, fit
-from yousync.analyzer.speech.judging import JUDGED_NAMES, Coefficients, Limits, left_out, with_words
-from yousync.analyzer.speech.measures import (
-    PHONE_NAMES,
-    VOWELS,
-    WORD_NAMES,
-    Lengths,
-    Measures,
-    measure,
-)
+from yousync.analyzer.speech.judging import JUDGED_NAMES, Coefficients, Limits, with_words
+from yousync.analyzer.speech.lengths import Lengths
+from yousync.analyzer.speech.measures import PHONE_NAMES, VOWELS, WORD_NAMES, Measures, measure
 from yousync.analyzer.speech.model import Model
 from yousync.analyzer.speech.regression import Doubles, Regression
-from yousync.analyzer.speech.takes import Sample
+from yousync.analyzer.speech.takes import OMITTED, Sample
 
 Bools = NDArray[np.bool_]
 FOLDS = 5
@@ -31,13 +25,15 @@ _PARTS = 3  # of what a fit is taught, so that words are guessed for whole recor
 _PHONE = Shape(ridge=20, trees=120, depth=3, rate=0.08)
 _WORD = Shape(ridge=20, trees=120, depth=3, rate=0.08)
 _VERDICT = Shape(ridge=20, trees=120, depth=3, rate=0.08)
+_OMITTED = Shape(ridge=20, trees=300, depth=4, rate=0.06, columns=0.3)
 _WHOLE = Shape(ridge=40, trees=120, depth=2, rate=0.06)
 _WELL_SAID = 0.8  # words at least this good teach how long phones take
 _SHRINK = 20.0
 _SOUND = 0.5  # words that raters gave less are hardly the word that was meant, and no false alarm
 _UNSOUND_WEIGHT = 0.3
+_OMITTED_WEIGHT: dict[str, float] = {"true": 1.0, "omit": 1.0, "common": 0.5, "swap": 0.15}
 _MATCH = 0.9  # takes of the right script reach it unless they can hardly be understood
-_SPARED = 0.97, 0.95  # shares of spoken words that are not called omitted, not called something else
+_SPARED, _SPARED_OMISSION = 0.95, 0.972  # shares of spoken words that are not called something else, not omitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +95,9 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Guesses:
-    """For each sample and take, what regressions that had not heard the speaker say; and what is true."""
+    """For each sample and take, what regressions that had not heard the speaker say; and each sample's fold."""
 
+    fold: NDArray[np.int64]
     phones: list[Doubles]  # of true takes
     words: list[list[Doubles]]
     said: list[list[Doubles]]
@@ -125,14 +122,14 @@ def fit_lesson(lesson: Lesson, taught: Bools, *, seed: int) -> Fitted:
     """
     phone = _fit(_phone_rows(lesson, taught), PHONE_NAMES, _PHONE, seed)
     word = _fit(_word_rows(lesson, taught), WORD_NAMES, _WORD, seed)
-    said = _fit(_verdict_rows(lesson, taught, "said"), WORD_NAMES, _VERDICT, seed)
-    omitted = _fit(_verdict_rows(lesson, taught, "omitted"), WORD_NAMES, _VERDICT, seed)
+    said = _fit(_said_rows(lesson, taught), WORD_NAMES, _VERDICT, seed)
+    omitted = _fit(_omitted_rows(lesson, taught), WORD_NAMES, _OMITTED, seed)
     part = np.where(taught, folds(lesson.samples, _PARTS, seed + 1), -1)
     rows: list[list[Doubles]] = [[] for _ in lesson.samples]
     for number in range(_PARTS):
         without = taught & (part != number)
         one = _fit(_word_rows(lesson, without), WORD_NAMES, _WORD, seed)
-        other = _fit(_verdict_rows(lesson, without, "said"), WORD_NAMES, _VERDICT, seed)
+        other = _fit(_said_rows(lesson, without), WORD_NAMES, _VERDICT, seed)
         for at in np.flatnonzero(part == number).tolist():
             rows[at] = [
                 with_words(each.whole, _unit(one(each.words)), _unit(other(each.words))) for each in lesson.measures[at]
@@ -160,7 +157,7 @@ def fit_lesson(lesson: Lesson, taught: Bools, *, seed: int) -> Fitted:
 def guess(lesson: Lesson, *, seed: int) -> Guesses:
     """Cross-validation: every speaker is judged by a fit to the others."""
     part = folds(lesson.samples, FOLDS, seed)
-    out = Guesses(*([[] for _ in lesson.samples] for _ in range(6)))  # type: ignore[arg-type]
+    out = Guesses(part, *([[] for _ in lesson.samples] for _ in range(6)))  # type: ignore[arg-type]
     for number in range(FOLDS):
         fitted = fit_lesson(lesson, part != number, seed=seed)
         for at in np.flatnonzero(part == number).tolist():
@@ -168,10 +165,7 @@ def guess(lesson: Lesson, *, seed: int) -> Guesses:
             out.phones[at] = _unit(fitted.phone(measured[0].phones))
             out.words[at] = [_unit(fitted.word(each.words)) for each in measured]
             out.said[at] = [_unit(fitted.said(each.words)) for each in measured]
-            out.omitted[at] = [
-                left_out(_unit(fitted.omitted(each.words)), said)
-                for each, said in zip(measured, out.said[at], strict=True)
-            ]
+            out.omitted[at] = [_unit(fitted.omitted(each.words)) for each in measured]
             rows = [
                 with_words(each.whole, words, said)[None]
                 for each, words, said in zip(measured, out.words[at], out.said[at], strict=True)
@@ -183,17 +177,21 @@ def guess(lesson: Lesson, *, seed: int) -> Guesses:
 
 def limits(lesson: Lesson, guesses: Guesses) -> Limits:
     """From guesses, so that spoken words by new speakers are accused as rarely as asked."""
-    omitted = np.concatenate([each[0] for each in guesses.omitted])
     said = np.concatenate([each[0] for each in guesses.said])
-    spared_omitted, spared = _SPARED
     words = np.concatenate([each[0] for each in guesses.words])
     rated = np.concatenate([np.array(sample.rated.word_scores) for sample in lesson.samples])
     return Limits(
-        said=float(np.quantile(said[rated >= _SOUND], 1 - spared)),
-        omitted=float(np.quantile(omitted, spared_omitted)),
+        said=float(np.quantile(said[rated >= _SOUND], 1 - _SPARED)),
+        omitted=omitted_limit(guesses, np.ones(len(lesson.samples), np.bool_)),
         poor=_poor(words, rated),
         match=_MATCH,
     )
+
+
+def omitted_limit(guesses: Guesses, speakers: Bools) -> float:
+    """Above it lie as few spoken words as may be called omitted, by the samples that `speakers` marks."""
+    spoken = [guesses.omitted[at][0] for at in np.flatnonzero(speakers).tolist()]
+    return float(np.quantile(np.concatenate(spoken), _SPARED_OMISSION))
 
 
 def finish(fitted: Fitted, lengths: Lengths, limits: Limits, version: str, about: dict[str, Any]) -> Coefficients:
@@ -264,7 +262,7 @@ def _word_rows(lesson: Lesson, taught: Bools) -> Table:
     )
 
 
-def _verdict_rows(lesson: Lesson, taught: Bools, verdict: Literal["said", "omitted"]) -> Table:
+def _said_rows(lesson: Lesson, taught: Bools) -> Table:
     """Spoken words against those that were not: exchanged and added ones, and some of another text."""
     rows: list[tuple[Doubles, float, float]] = []
     for at in np.flatnonzero(taught).tolist():
@@ -272,15 +270,27 @@ def _verdict_rows(lesson: Lesson, taught: Bools, verdict: Literal["said", "omitt
             words = measured.words
             if take.kind == "true":
                 rows += [
-                    (row, float(verdict == "said"), 1.0 if score >= _SOUND else _UNSOUND_WEIGHT)
+                    (row, 1.0, 1.0 if score >= _SOUND else _UNSOUND_WEIGHT)
                     for row, score in zip(words, lesson.samples[at].rated.word_scores, strict=True)
                 ]
             elif take.kind in {"swap", "omit"} and take.at is not None:
-                wrong = float(take.kind == "omit") if verdict == "omitted" else 0.0
-                rows.append((words[take.at], wrong, 0.5 if verdict == "omitted" and take.kind == "swap" else 1.0))
-            elif take.kind == "wrong" and verdict == "said":
-                rows += [(words[at], 0.0, 1.0) for at in {0, len(words) // 2}]
+                rows.append((words[take.at], 0.0, 1.0 if take.kind == "swap" else 0.5 / OMITTED))
+            elif take.kind == "wrong":
+                rows += [(words[at], 0.0, 0.5) for at in {0, len(words) // 2}]
     return _table(rows)
+
+
+def _omitted_rows(lesson: Lesson, taught: Bools) -> Table:
+    """Words that nobody said against all that were, however badly, and a little against exchanged ones."""
+    return _table(
+        [
+            (row, float(take.kind in {"omit", "common"}), _OMITTED_WEIGHT[take.kind])
+            for at in np.flatnonzero(taught).tolist()
+            for take, measured in zip(lesson.samples[at].takes, lesson.measures[at], strict=True)
+            if take.kind in _OMITTED_WEIGHT
+            for row in (measured.words if take.at is None else measured.words[take.at : take.at + 1])
+        ]
+    )
 
 
 def _unit(values: Doubles) -> Doubles:

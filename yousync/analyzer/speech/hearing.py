@@ -14,6 +14,7 @@ from yousync.analyzer.speech.graph import Graph, build
 from yousync.analyzer.speech.model import STATES, Model
 from yousync.analyzer.speech.senones import Scorer
 from yousync.analyzer.speech.viterbi import Costs, Path, best_path
+from yousync.analyzer.speech.without import BothWays, Without
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
@@ -42,6 +43,7 @@ class Heard:
     evidence: Evidence
     levels: Floats  # of every frame, in decibels
     warp: float
+    without: Without
     fit: float  # of the strict path, nats a frame below the best of any
     free: float  # of the lenient one
 
@@ -60,7 +62,8 @@ class Listening:
         """The best paths for these words; None when the recording is too short for them."""
         ear, scores = self.ear, self.scores
         graph = build(ear.model, ways)
-        path = best_path(scores, graph, ear.silence)
+        ways_through = BothWays.of(scores, graph, ear.silence)
+        path = ways_through.path()
         if path is None:
             return None
         speech = smoothed(self.by_phone, _REACH).max(axis=1)
@@ -77,6 +80,7 @@ class Listening:
             evidence,
             self.levels,
             self.warp,
+            ways_through.without(self.by_phone.max(axis=1), speech),
             path.score / frames,
             lenient.score / frames,
         )

@@ -10,14 +10,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from yousync.analyzer.speech.measures import PHONE_NAMES, WHOLE_NAMES, WORD_NAMES, Lengths, Measures
+from yousync.analyzer.speech.lengths import Lengths
+from yousync.analyzer.speech.measures import PHONE_NAMES, WHOLE_NAMES, WORD_NAMES, Measures
 from yousync.analyzer.speech.model import Model
 from yousync.analyzer.speech.regression import Regression
 
 Doubles = NDArray[np.float64]
 WHOLE_SCORES = ("total", "accuracy", "fluency", "prosodic")
 SHIPPED = Path(__file__).with_name("coefficients.json")
-_WEIGHT_OF_SAID = 0.25
 JUDGED_NAMES = (*WHOLE_NAMES, "mean_word", "least_word", "mean_said")
 
 
@@ -65,7 +65,7 @@ class Coefficients:
     def judge(self, measures: Measures, word_of_phone: NDArray[np.int64]) -> Judged:
         """Scores for one recording."""
         said = np.clip(self.said(measures.words), 0.0, 1.0)
-        omitted = left_out(np.clip(self.omitted(measures.words), 0.0, 1.0), said)
+        omitted = np.clip(self.omitted(measures.words), 0.0, 1.0)
         raw = np.clip(self.word(measures.words), 0.0, 1.0)
         doubt = doubted(said, self.limits)
         words = raw * doubt
@@ -108,11 +108,6 @@ class Coefficients:
             match,
             whole,
         )
-
-
-def left_out(omitted: Doubles, said: Doubles) -> Doubles:
-    """How surely words were left out, when it is also held against it that they sound as if they were said."""
-    return np.clip(omitted + _WEIGHT_OF_SAID * (1 - said), 0.0, 1.0)
 
 
 def doubted(said: Doubles, limits: Limits) -> Doubles:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from yousync.analyzer.speech.evidence import FITS, Evidence
+from yousync.analyzer.speech import absence
+from yousync.analyzer.speech.evidence import FITS
 from yousync.analyzer.speech.features import HOP_S
 from yousync.analyzer.speech.hearing import Heard
+from yousync.analyzer.speech.lengths import Lengths
 from yousync.analyzer.speech.viterbi import FOREIGN
 
 Doubles = NDArray[np.float64]
@@ -52,6 +54,7 @@ WORD_NAMES = (
     "whole_posterior",
     "rate",
     "warp",
+    *absence.NAMES,
 )
 WHOLE_NAMES = (
     *(f"mean_{name}" for name in FITS),
@@ -85,18 +88,6 @@ WHOLE_NAMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Lengths:
-    """How long phones take when said well: mean and deviation of the logarithm of their frames, by phone number."""
-
-    mean: Doubles
-    deviation: Doubles
-
-    def of(self, evidence: Evidence) -> Doubles:
-        """How many deviations longer than usual each phone is."""
-        return np.asarray((np.log(evidence.frames) - self.mean[evidence.phone]) / self.deviation[evidence.phone])
-
-
-@dataclass(frozen=True, slots=True)
 class Measures:
     """Rows for the regressions, and what of it is told as it is."""
 
@@ -111,7 +102,7 @@ class Measures:
 def measure(heard: Heard, lengths: Lengths, vowel: NDArray[np.bool_]) -> Measures:
     """All of it. `vowel` says of each phone number whether it is one."""
     evidence = heard.evidence
-    stretch = lengths.of(evidence)
+    stretch = lengths.stretch(evidence.phone, evidence.frames)
     frames = evidence.frames.astype(np.float64)
     fits = evidence.fits.astype(np.float64)
     is_vowel = vowel[evidence.phone]
@@ -218,7 +209,7 @@ def measure(heard: Heard, lengths: Lengths, vowel: NDArray[np.bool_]) -> Measure
     syllables = max(int(is_vowel.sum()), 1)
     return Measures(
         phones.astype(np.float64),
-        np.array(words, np.float64),
+        np.column_stack([np.array(words, np.float64), absence.rows(heard, stretch, lengths)]),
         np.array(whole, np.float64),
         pauses,
         syllables / whole_s,

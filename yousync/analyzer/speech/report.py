@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yousync.analyzer.speech.calibration import Guesses, Lesson, rated_phones
+from yousync.analyzer.speech.calibration import FOLDS, Bools, Guesses, Lesson, omitted_limit, rated_phones
 from yousync.analyzer.speech.corpus import SCORES, Rated
 from yousync.analyzer.speech.judging import Limits, certainty, doubted
 from yousync.analyzer.speech.regression import Doubles
@@ -73,27 +73,40 @@ def figures(lesson: Lesson, guesses: Guesses, limits: Limits) -> dict[str, float
         for at, take, place in _altered(lesson, "swap")
     ]
     found["swapped_found_at_5_percent"] = float(np.mean(np.array(swapped) < alarm))
-    found["omitted_found"] = float(
-        np.mean([guesses.omitted[at][take][place] > limits.omitted for at, take, place in _altered(lesson, "omit")])
-    )
-    found["spoken_called_omitted"] = float(
-        np.mean(np.concatenate([each[0] for each in guesses.omitted]) > limits.omitted)
-    )
-    clear = {at for at, each in enumerate(rated) if each.scores["total"] >= _CLEAR}
-    found["omitted_found_in_clear_speech"] = float(
-        np.mean(
-            [
-                guesses.omitted[at][take][place] > limits.omitted
-                for at, take, place in _altered(lesson, "omit")
-                if at in clear
-            ]
-        )
-    )
-    found["clearly_spoken_called_omitted"] = float(
-        np.mean(np.concatenate([guesses.omitted[at][0] for at in sorted(clear)]) > limits.omitted)
-    )
+    found |= _omissions(lesson, guesses)
     found["inserted_found"] = float(np.mean([_inserted(lesson, *each) for each in _altered(lesson, "insert")]))
     return found
+
+
+def _omissions(lesson: Lesson, guesses: Guesses) -> dict[str, float]:
+    """What is called omitted, where the limit was set on other speakers than the one who is judged."""
+    limit = np.array([omitted_limit(guesses, guesses.fold != fold) for fold in range(FOLDS)])[guesses.fold]
+    clear = np.array([sample.rated.scores["total"] >= _CLEAR for sample in lesson.samples])
+
+    def called(kind: Kind, among: Bools) -> float:
+        return float(
+            np.mean(
+                [
+                    guesses.omitted[at][take][place] > limit[at]
+                    for at, take, place in _altered(lesson, kind)
+                    if among[at]
+                ]
+            )
+        )
+
+    def alarms(among: Bools) -> float:
+        return float(np.mean(np.concatenate([guesses.omitted[at][0] > limit[at] for at in np.flatnonzero(among)])))
+
+    everybody = np.ones(len(clear), np.bool_)
+    return {
+        "omitted_found": called("omit", everybody),
+        "spoken_called_omitted": alarms(everybody),
+        "omitted_found_in_clear_speech": called("omit", clear),
+        "clearly_spoken_called_omitted": alarms(clear),
+        "common_omitted_found": called("common", everybody),
+        "common_omitted_found_in_clear_speech": called("common", clear),
+        "swapped_called_omitted": called("swap", everybody),
+    }
 
 
 def _altered(lesson: Lesson, kind: Kind) -> list[tuple[int, int, int]]:

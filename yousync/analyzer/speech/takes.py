@@ -15,15 +15,16 @@ from yousync.analyzer.speech.hearing import Ear, Heard
 from yousync.analyzer.speech.lexicon import Lexicon
 from yousync.analyzer.speech.model import folder, load
 
-Kind = Literal["true", "swap", "omit", "insert", "wrong"]
+Kind = Literal["true", "swap", "omit", "common", "insert", "wrong"]
+OMITTED = 3  # takes of a recording that have a word too many
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
     """A recording heard as a text: its own, or one that is wrong at word `at` on purpose.
 
-    `swap` has another word there, `omit` one more that was not said, `insert` lacks one that was said; `wrong` is
-    another text altogether.
+    `swap` has another word there, `omit` one more that was not said, `common` as well, but drawn as often as words
+    occur, so it is mostly a short one; `insert` lacks one that was said; `wrong` is another text altogether.
     """
 
     kind: Kind
@@ -83,3 +84,9 @@ class Listener:
             at = chance.randrange(len(words))
             yield "insert", at, (*words[:at], *words[at + 1 :])
         yield "wrong", None, chance.choice([text for text in self.texts if text != words])
+        spoken = [word for text in self.texts for word in text if word.lower() not in own]
+        for _each in range(OMITTED - 1):
+            at = chance.randrange(len(words) + 1)
+            yield "omit", at, (*words[:at], chance.choice(others), *words[at:])
+            at = chance.randrange(len(words) + 1)
+            yield "common", at, (*words[:at], chance.choice(spoken), *words[at:])

@@ -6,6 +6,7 @@ All states move at once, so the cost grows with frames, hardly with words: no be
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -49,27 +50,32 @@ def best_path(
     `scores` is [frame, senone], `silence` the senones of a pause, `foreign` each frame's score as speech that is none
     of the script's, which goes with `costs`.
     """
-    search = _Search(graph, len(scores), costs, lenient=foreign is not None)
+    search = Search(graph, len(scores), costs, lenient=foreign is not None)
     for at in range(0, len(scores), _BLOCK):
         block = scores[at : at + _BLOCK]
-        # Rows of senones, not of frames: the best of neighbouring rows is taken many numbers at a time.
-        candidates = np.ascontiguousarray(block[:, graph.senones].T, np.float32)
-        emitted = np.ascontiguousarray(np.maximum.reduceat(candidates, graph.offsets[:-1], axis=0).T)
-        quiet = block[:, silence].max(axis=1).astype(np.float32)
+        emitted, quiet = emissions(block, graph), block[:, silence].max(axis=1).astype(np.float32)
         for row in range(len(block)):
             search.step(at + row, emitted[row], quiet[row], None if foreign is None else foreign[at + row])
     return search.end()
 
 
-class _Search:
+def emissions(scores: Scores, graph: Graph) -> Floats:
+    """[frame, state]: the best of the senones that each state may be."""
+    # Rows of senones, not of frames: the best of neighbouring rows is taken many numbers at a time.
+    candidates = np.ascontiguousarray(scores[:, graph.senones].T, np.float32)
+    return np.ascontiguousarray(np.maximum.reduceat(candidates, graph.offsets[:-1], axis=0).T)
+
+
+class Search:
     """The state of the search after some frames, and how it came to it.
 
     A gap stands before each word and after the last. Its score is that of having come so far in the script and being
-    ready for the next word or a pause.
+    ready for the next word or a pause; `gaps` keeps it, [frames gone by, gap].
     """
 
     def __init__(self, graph: Graph, frames: int, costs: Costs | None, *, lenient: bool) -> None:
         self._graph, self._costs = graph, costs
+        self._word_of = dict(zip(graph.starts.tolist(), graph.start_words.tolist(), strict=True))
         gaps, kinds = graph.words + 1, 2 if lenient else 1
         self._first_ends = np.flatnonzero(np.diff(graph.end_words, prepend=-1))
         self._delta = np.full(graph.states, _NEVER, np.float32)
@@ -83,6 +89,7 @@ class _Search:
         self._entered = np.zeros((frames, kinds, gaps), np.bool_)
         self._source = np.zeros((frames, gaps), np.int32)  # the state that ended at a gap, or a kind of pause
         self._origin = np.tile(self._index.astype(np.int32), (frames + 1, 1))  # the gap before words left out
+        self.gaps = np.full((frames + 1, gaps), _NEVER, np.float32)
         self._leave_out(0)
 
     def step(self, at: int, emitted: Floats, quiet: np.float32, foreign: np.float32 | None) -> None:
@@ -120,25 +127,42 @@ class _Search:
         if self._gap[-1] < _NEVER / 2:
             return None
         path = np.empty(len(self._moved), np.int64)
-        word_of = dict(zip(self._graph.starts.tolist(), self._graph.start_words.tolist(), strict=True))
-        state, gap = self._behind(len(path), self._graph.words)
-        for at in range(len(path) - 1, -1, -1):
+        for at, state in self._back(len(path), self._graph.words):
             path[at] = state
+        return Path(path, float(self._gap[-1]))
+
+    def last_word(self, after: int, gap: int) -> tuple[int, Ints] | None:
+        """The first frame and the states of the word that was said last on the best way to `gap`, if there is one."""
+        found: list[int] = []
+        first = after
+        for at, state in self._back(after, gap):
+            if state >= 0:
+                found.append(state)
+                first = at
+                if state in self._word_of and self._moved[at, state]:
+                    break
+        return (first, np.array(found[::-1])) if found else None
+
+    def _back(self, after: int, gap: int) -> Iterator[tuple[int, int]]:
+        """Frames before `after`, from the last to the first, with their states on the best way to `gap`."""
+        state, gap = self._behind(after, gap)
+        for at in range(after - 1, -1, -1):
+            yield at, state
             if state < 0:
                 if self._entered[at, -1 - state, gap]:
                     state, gap = self._behind(at, gap)
             elif self._moved[at, state]:
-                state, gap = self._behind(at, word_of[state]) if state in word_of else (state - 1, gap)
-        return Path(path, float(self._gap[-1]))
+                word = self._word_of.get(state)
+                state, gap = (state - 1, gap) if word is None else self._behind(at, word)
 
     def _leave_out(self, after: int) -> None:
         """Gaps are also reached from earlier ones by leaving out the words between."""
-        if self._costs is None:
-            return
-        lifted = self._gap + self._slope
-        best = np.maximum.accumulate(lifted)
-        self._origin[after] = np.maximum.accumulate(np.where(lifted >= best, self._index, 0))
-        self._gap = best - self._slope
+        if self._costs is not None:
+            lifted = self._gap + self._slope
+            best = np.maximum.accumulate(lifted)
+            self._origin[after] = np.maximum.accumulate(np.where(lifted >= best, self._index, 0))
+            self._gap = best - self._slope
+        self.gaps[after] = self._gap
 
     def _behind(self, after: int, gap: int) -> tuple[int, int]:
         """What stood behind a gap when `after` frames had gone by: a state or a kind of pause, and its gap."""
