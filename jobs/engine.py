@@ -90,11 +90,7 @@ class Engine:
     def __init__(self, deps: Deps, identity: Identity) -> None:
         self._deps = deps
         self._identity = identity
-        self._begun: dict[str, None] = {}
-
-    def began(self, job_id: str) -> bool:
-        """Whether it was this process that accepted the job, and not long ago: it has seen it running."""
-        return job_id in self._begun
+        self._begun: dict[str, object] = {}  # jobs that were accepted here not long ago, with the link of then
 
     async def accept(self, recording: Recording) -> Job:
         """Make a recording a job that no crash can lose, or find the job it already is.
@@ -143,7 +139,7 @@ class Engine:
             raise (TokenNotFound if job.script_id is None else ScriptNotFound) from None
         if new:
             metrics.UPLOADS_ACCEPTED.labels(job.kind).inc()
-            self._begun[job.id] = None
+            self._begun[job.id] = self._deps.store.link
             if len(self._begun) > _RECENT:
                 del self._begun[next(iter(self._begun))]
 
@@ -191,18 +187,21 @@ class Engine:
         *,
         unseen: AbstractSet[str],
         told: Mapping[str, Job] = MappingProxyType({}),
+        trusting: bool = False,
         results: bool = True,
     ) -> Views:
         """The same for many jobs at once; those of which nothing is known are in neither part of the answer.
 
         Postgres is asked about those that are `unseen` and those that have ended: whoever saw a job running
-        learns from its record alone that it still does. Hints may have `told` of records: these are not read.
+        learns from its record alone that it still does, and whoever is `trusting` also of those just accepted
+        here, if a moment later than Postgres would. Hints may have `told` of records: these are not read.
         Who does not want the `results` is spared reading them.
         """
         # The records first: once one says that its job has ended, the row that tells how is committed.
         records = await self._deps.store.read_many([job_id for job_id in job_ids if job_id not in told]) | dict(told)
+        doubted = {job_id for job_id in unseen if not (trusting and self._just_accepted(job_id))}
         asked = [
-            job_id for job_id in job_ids if job_id in unseen or job_id not in records or records[job_id].state.final
+            job_id for job_id in job_ids if job_id in doubted or job_id not in records or records[job_id].state.final
         ]
         rows: dict[str, End | None] = {}
         unsure = set[str]()
@@ -214,6 +213,13 @@ class Engine:
             unsure = set(asked)
         views = {job_id: _view(records.get(job_id), rows.get(job_id)) for job_id in job_ids if job_id not in unsure}
         return Views({job_id: view for job_id, view in views.items() if view is not None}, unsure)
+
+    def _just_accepted(self, job_id: str) -> bool:
+        """Whether it was this process that accepted the job, in the Valkey server that was asked about it just now.
+
+        Another server may have been restored from a backup, and tell of long ago.
+        """
+        return job_id in self._begun and self._begun[job_id] is self._deps.store.link
 
     def _new_job(self, recording: Recording, digest: str) -> Job:
         job_id = new_job_id(recording.kind)

@@ -21,7 +21,7 @@ from yousync.failpoints import failpoints
 from yousync.failures import LEARNER_MESSAGES
 from yousync.job import FINAL_STATES, Job, Kind, State
 from yousync.settings import Settings
-from yousync.valkey import VALKEY_DOWN, ValkeyUnwritable, apart, writing
+from yousync.valkey import VALKEY_DOWN, ValkeyUnwritable, apart, link_of, writing
 
 DEAD: Final = frozenset({State.FAILED, State.PARKED, State.CANCELLED, State.CLEANING})
 """States whose upload may be sent again and becomes a new job."""
@@ -55,7 +55,6 @@ class Store(Records):
         super().__init__(valkey, staging, settings)
         self._same = staging is valkey  # then the script sees the staged audio too
         self._room = Room(valkey)
-        self._apart = apart(staging)
         self._lease_ms = round(settings.lease_seconds * 1000)
         self._audio_ms = settings.staged_audio_days * 86_400_000
         self._leasing: dict[str, Any] = {
@@ -92,7 +91,12 @@ class Store(Records):
 
     def _way(self, size: int) -> Redis:
         """Nothing else is to wait behind a large recording on the connection that all others share."""
-        return self._staging if size <= _SMALL else self._apart
+        return self._staging if size <= _SMALL else apart(self._staging)
+
+    @property
+    def link(self) -> object:
+        """What stands for the Valkey server that was asked last."""
+        return link_of(self._valkey)
 
     # --- the life of a record ----------------------------------------------------------------------
 

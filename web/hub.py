@@ -213,10 +213,10 @@ class Hub:
     async def _read(self, batch: Mapping[str, Job | None]) -> Collection[str]:
         """Tell the watchers of these jobs how they stand; those that have to be read again are returned."""
         topics = {job_id: self._topics[job_id] for job_id in batch if job_id in self._topics}
-        new = {job_id for job_id, topic in topics.items() if topic.frame is None and not self._engine.began(job_id)}
+        new = {job_id for job_id, topic in topics.items() if topic.frame is None}
         told = {job_id: job for job_id in topics if (job := batch[job_id]) is not None}
         try:
-            views = await self._engine.live_views(list(topics), unseen=new, told=told)
+            views = await self._engine.live_views(list(topics), unseen=new, told=told, trusting=True)
         except VALKEY_DOWN as error:
             log.warning("streams_read_failed", streams=len(topics), cause=type(error).__name__)
             return topics.keys()

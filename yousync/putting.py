@@ -8,6 +8,7 @@ botocore's way again, which knows all that may be wrong.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 _SENT: ContextVar[list[str] | None] = ContextVar("sent", default=None)
+_AT_ONCE: Final = 2**20  # bytes that aiohttp writes in one go
 _SAFE: Final = "/~"  # what botocore leaves as it is in a key, beside what every URL does
 
 
@@ -38,7 +40,8 @@ class ShortWay:
         if place is None:
             return False
         headers = {"Content-Type": content_type}
-        request = AWSRequest(method="PUT", url=place + quote(key, safe=_SAFE), data=body, headers=headers)
+        data = body if len(body) <= _AT_ONCE else io.BytesIO(body)
+        request = AWSRequest(method="PUT", url=place + quote(key, safe=_SAFE), data=data, headers=headers)
         self._auth.add_auth(request)
         reply = await self._http.send(request.prepare())
         await reply.content

@@ -119,6 +119,11 @@ async def _introduced(pool: ConnectionPool) -> Introduced:
     return connection
 
 
+def link_of(client: Redis) -> object:
+    """What stands for the server that the client asked last: where that may have changed, it is another one."""
+    return client.wire.link if isinstance(client, WiredRedis) else object()
+
+
 def apart(client: Redis) -> Redis:
     """A client for what is large: nothing else has to wait behind it on the connection that all others share."""
     return Redis(connection_pool=client.connection_pool)

@@ -148,6 +148,11 @@ class Wire:
         self._linking: asyncio.Task[_Link] | None = None
         self._closed = False
 
+    @property
+    def link(self) -> object:
+        """What stands for the connection over which replies came last: one to another server is another one."""
+        return self._link
+
     async def ask(self, *commands: Command) -> list[Any]:
         """The replies to commands that are sent together, nobody else's between them; refusals are among the replies.
 

@@ -36,8 +36,9 @@ async def test_after_the_first_put_others_go_the_short_way(settings: Settings) -
             odd = "audio/한글 +&=?#%~ name.webm"
             await storage.put(odd, b"later", container="webm")
             await storage.put(storage.uri("audio/empty.wav"), b"", container="wav")
+            await storage.put("audio/large.wav", bytes(2**20 + 1), container="wav")
             assert proxy.cuts == 0
-            assert (await storage.size(odd), await storage.size("audio/empty.wav")) == (5, 0)
+            assert [await storage.size(key) for key in (odd, "audio/empty.wav", "audio/large.wav")] == [5, 0, 2**20 + 1]
             async with session.get(await storage.presigned(odd)) as reply:
                 assert (await reply.read(), reply.content_type) == (b"later", "audio/webm")
             proxy.cut(rb"PUT ", times=9)
