@@ -49,11 +49,13 @@ lint: setup
 	$(BIN)/lint-imports
 
 # Two processes share the tests, file by file in their order; ARGS="-n 0" for one that a debugger can stop.
+SHARED := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS)
+	$(SHARED) -m "not browser" $(ARGS)
 
 faults: setup
-	FAULTS=all $(BIN)/pytest -s tests/faults $(ARGS)
+	FAULTS=all $(SHARED) tests/faults $(ARGS)
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,14 @@ async def ground(stack: Stack, settings: Settings, standin: Standin) -> AsyncIte
         yield Ground(stack=stack, settings=quick, deps=deps, script=script, learner=learner, analysis=analysis)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test said goes with its report, which comes to the process that prints the table."""
+    report = yield
+    report.user_properties = [*report.user_properties, *(("said", line) for line in SAID.pop(item.nodeid, ()))]
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The seed, and with FAULTS=all a table: how each test ended, how long it took, what it said."""
     here = f"{Path(__file__).parent.relative_to(terminalreporter.config.rootpath)}/"
@@ -55,5 +63,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     for report in sorted(reports, key=lambda report: report.nodeid.partition("::")[0]):
         terminalreporter.line(f"{report.outcome:<8}{report.duration:6.1f} s  {report.nodeid.removeprefix(here)}")
-        for line in SAID[report.nodeid]:
-            terminalreporter.line(f"{'':18}{line}")
+        for name, line in report.user_properties:
+            if name == "said":
+                terminalreporter.line(f"{'':18}{line}")
