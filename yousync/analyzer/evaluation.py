@@ -90,14 +90,23 @@ def calibrate(data: Path, out: Path, workers: int, tell: Callable[[str], None]) 
                 taken.append(sample)
             if at % 50 == 49:
                 tell(f"heard {at + 1} of {len(rated)}")
-    return conclude(data, calibration.Lesson.of(load(), taken), out)
+    return conclude(data, calibration.Lesson.of(load(), taken), out, workers, tell)
 
 
-def conclude(data: Path, lesson: calibration.Lesson, out: Path) -> dict[str, float]:
+def conclude(
+    data: Path, lesson: calibration.Lesson, out: Path, workers: int, tell: Callable[[str], None]
+) -> dict[str, float]:
     """The fits of `calibrate`, once everything is measured."""
     guesses = calibration.guess(lesson, seed=_SEED)
     limits = calibration.limits(lesson, guesses)
-    found = {name: round(value, 4) for name, value in report.figures(lesson, guesses, limits).items()}
+    tell("judged by fits that have not heard the speaker; now what results would say to the end")
+    asked = (list(corpus.read(data)), calibration.unheard(lesson, guesses, limits))
+    rated = [sample.rated for sample in lesson.samples]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_listen, initargs=asked) as pool:
+        outcomes = list(pool.map(_outcomes, rated, guesses.fold.tolist(), chunksize=4))
+    ended = report.to_the_end([(each.scores["total"], of) for each, of in zip(rated, outcomes, strict=True)])
+    told = report.figures(lesson, guesses, limits) | ended
+    found = {name: round(value, 4) for name, value in told.items()}
     everything = np.ones(len(lesson.samples), np.bool_)
     fitted = calibration.fit_lesson(lesson, everything, seed=_SEED)
     now = datetime.now(UTC)
@@ -137,6 +146,7 @@ def score(pronouncer: Pronouncer, path: Path, words: Sequence[str], reference: P
 # What each process of a pool holds.
 _pronouncer: list[Pronouncer] = []
 _listener: list[takes.Listener] = []
+_unheard: list[judging.Coefficients] = []
 
 
 def _prepare() -> None:
@@ -147,9 +157,14 @@ def _result(asked: tuple[Path, tuple[str, ...]]) -> dict[str, Any]:
     return score(_pronouncer[0], *asked)
 
 
-def _listen(rated: Sequence[Rated]) -> None:
+def _listen(rated: Sequence[Rated], unheard: Sequence[judging.Coefficients] = ()) -> None:
     _listener.append(takes.Listener.of(rated, seed=_SEED))
+    _unheard.extend(unheard)
 
 
 def _heard(rated: Rated) -> takes.Sample | None:
     return _listener[0].hear(rated, samples_of(rated.path))
+
+
+def _outcomes(rated: Rated, fold: int) -> list[takes.Outcome]:
+    return _listener[0].outcomes(rated, samples_of(rated.path), _unheard[fold])

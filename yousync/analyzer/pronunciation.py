@@ -9,12 +9,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from yousync.analyzer.speech import judging, measures
+from yousync.analyzer.speech import judging
 from yousync.analyzer.speech.features import HOP_S, RATE
-from yousync.analyzer.speech.hearing import Ear, Heard, Listening
-from yousync.analyzer.speech.judging import Coefficients, Judged
+from yousync.analyzer.speech.hearing import Ear
+from yousync.analyzer.speech.judging import Coefficients
 from yousync.analyzer.speech.lexicon import Lexicon, Source
 from yousync.analyzer.speech.model import folder, load
+from yousync.analyzer.speech.reading import Reader, Reading
 from yousync.analyzer.speech.viterbi import FOREIGN, runs_of
 
 ErrorType = Literal["None", "Omission", "Insertion", "Mispronunciation"]
@@ -22,8 +23,6 @@ ENGINE = "yousync-speech"
 _QUIETEST = 10 ** (-65 / 20)  # nobody speaks where even the loudest moments are below -65 dB
 _LEAST_S = 0.15  # shorter than any word
 _INSERTED_S = 0.15  # shorter stretches of foreign speech are breath and hesitation
-_ROUNDS = 6  # of looking for words that were left out
-_AS_SURE = 0.25  # what is less sure than the surest by this much waits for the next round
 _POOR_PHONE = 0.8
 _CLEARLY = 1.0  # nats a frame by which another phone must fit better to be named
 
@@ -99,15 +98,6 @@ class Pronunciation:
     calibration: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """Some of the script's words, by their places, as they were heard."""
-
-    rows: tuple[int, ...]
-    heard: Heard
-    judged: Judged
-
-
 class Pronouncer:
     """Scores recordings. Holds the models, some 100 MB: make one a process, at its start."""
 
@@ -116,7 +106,6 @@ class Pronouncer:
         self._ear = Ear(model)
         self._lexicon = Lexicon(folder() / "cmudict-en-us.dict")
         self._coefficients = coefficients or judging.shipped(model)
-        self._vowel = np.array([phone in measures.VOWELS for phone in model.phones])
 
     def assess(self, samples: NDArray[np.float32], words: Sequence[str]) -> Pronunciation:
         """What was said of `words` in mono sound at 16 kHz, -1 to 1. The same input, the same output.
@@ -131,11 +120,12 @@ class Pronouncer:
             raise NoSpeech("No voice was found in the recording.")
         ways = [pronounced[at].ways for at in spoken]
         listening = self._ear.listen(samples, ways)
-        heard = None if listening is None else listening.align(ways)
-        if listening is None or heard is None:
+        reader = None if listening is None else Reader(self._coefficients, listening, ways)
+        whole = None if reader is None else reader.whole()
+        if reader is None or whole is None:
             raise AlignmentFailed("The recording is too short for the script.")
-        measured, judged = self._judge(heard)
-        omitted, final = self._without_omitted(listening, ways, _Reading(tuple(range(len(ways))), heard, judged))
+        omitted, final = reader.without_omitted(whole)
+        measured, judged = whole.measured, whole.judged
         told: list[SpokenWord] = []
         for at, word in enumerate(words):
             source = pronounced[at].source
@@ -165,38 +155,7 @@ class Pronouncer:
             self._coefficients.version,
         )
 
-    def _without_omitted(
-        self, listening: Listening, ways: Sequence[Sequence[tuple[str, ...]]], reading: _Reading
-    ) -> tuple[dict[int, float], _Reading]:
-        """The scores of words that were left out, by their place, and a reading of the others.
-
-        A word that is not there takes its time from its neighbours, which then sound left out as well. So those that
-        the lenient path went without go first, else the surest, and the rest is laid out and judged anew.
-        """
-        omitted: dict[int, float] = {}
-        for _ in range(_ROUNDS):
-            score = reading.judged.words * (1 - reading.judged.omitted)
-            accused = reading.judged.omitted > self._coefficients.limits.omitted
-            if not accused.any():
-                break
-            missing = accused & np.isin(np.arange(len(accused)), sorted(reading.heard.omitted))
-            sure = np.where(accused, reading.judged.omitted - reading.judged.said, -1.0)
-            beside = np.concatenate([[-1.0], sure, [-1.0]])
-            alone = accused & (sure >= beside[:-2]) & (sure >= beside[2:]) & (sure > sure.max() - _AS_SURE)
-            tops = missing if missing.any() else alone
-            omitted |= {reading.rows[at]: float(score[at]) for at in np.flatnonzero(tops)}
-            rows = tuple(row for row in reading.rows if row not in omitted)
-            heard = listening.align([ways[row] for row in rows]) if rows else None
-            if heard is None:
-                break
-            reading = _Reading(rows, heard, self._judge(heard)[1])
-        return omitted, reading
-
-    def _judge(self, heard: Heard) -> tuple[measures.Measures, Judged]:
-        measured = measures.measure(heard, self._coefficients.lengths, self._vowel)
-        return measured, self._coefficients.judge(measured, heard.evidence.word)
-
-    def _word(self, word: str, row: int, reading: _Reading, source: Source) -> SpokenWord:
+    def _word(self, word: str, row: int, reading: Reading, source: Source) -> SpokenWord:
         evidence, judged, limits = reading.heard.evidence, reading.judged, self._coefficients.limits
         phones = []
         names = self._ear.model.phones

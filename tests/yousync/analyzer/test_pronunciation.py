@@ -83,6 +83,16 @@ def test_a_word_cut_out_is_an_omission(told: Pronunciation, pronouncer: Pronounc
     assert plain(without) < plain(told) - 0.1
 
 
+@pytest.mark.parametrize(("word", "at"), [("must", 3), ("tray", 4), ("rest", 2)])
+def test_a_word_nobody_said_is_told_from_neighbours_that_sound_like_it(
+    pronouncer: Pronouncer, take: Sound, word: str, at: int
+) -> None:
+    words = LINE.split()
+    heard = pronouncer.assess(take, [*words[:at], word, *words[at:]]).words
+    assert [each.word for each in heard if each.error_type == "Omission"] == [word]
+    assert {each.error_type for each in heard if each.word != word} == {"None"}
+
+
 def test_two_words_exchanged_exchange_their_verdicts(told: Pronunciation, pronouncer: Pronouncer, take: Sound) -> None:
     first, second = span(told.words[1]), span(told.words[4])
     order = np.r_[0 : first.start, second, first.stop : second.start, first, second.stop : len(take)]

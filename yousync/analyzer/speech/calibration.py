@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,7 @@ class Guesses:
     omitted: list[list[Doubles]]
     match: list[list[float]]
     whole: list[list[dict[str, float]]]
+    fits: list[Fitted]  # a fold's has not heard its speakers
 
 
 def folds(samples: Sequence[Sample], count: int, seed: int) -> NDArray[np.int64]:
@@ -157,9 +158,10 @@ def fit_lesson(lesson: Lesson, taught: Bools, *, seed: int) -> Fitted:
 def guess(lesson: Lesson, *, seed: int) -> Guesses:
     """Cross-validation: every speaker is judged by a fit to the others."""
     part = folds(lesson.samples, FOLDS, seed)
-    out = Guesses(part, *([[] for _ in lesson.samples] for _ in range(6)))  # type: ignore[arg-type]
+    out = Guesses(part, *([[] for _ in lesson.samples] for _ in range(6)), [])  # type: ignore[arg-type, call-arg]
     for number in range(FOLDS):
         fitted = fit_lesson(lesson, part != number, seed=seed)
+        out.fits.append(fitted)
         for at in np.flatnonzero(part == number).tolist():
             measured = lesson.measures[at]
             out.phones[at] = _unit(fitted.phone(measured[0].phones))
@@ -192,6 +194,14 @@ def omitted_limit(guesses: Guesses, speakers: Bools) -> float:
     """Above it lie as few spoken words as may be called omitted, by the samples that `speakers` marks."""
     spoken = [guesses.omitted[at][0] for at in np.flatnonzero(speakers).tolist()]
     return float(np.quantile(np.concatenate(spoken), _SPARED_OMISSION))
+
+
+def unheard(lesson: Lesson, guesses: Guesses, limits: Limits) -> list[Coefficients]:
+    """Of each fold, coefficients by which its speakers can be judged: fit and limit are of other speakers."""
+    return [
+        finish(fit, lesson.lengths, replace(limits, omitted=omitted_limit(guesses, guesses.fold != fold)), "", {})
+        for fold, fit in enumerate(guesses.fits)
+    ]
 
 
 def finish(fitted: Fitted, lengths: Lengths, limits: Limits, version: str, about: dict[str, Any]) -> Coefficients:

@@ -10,7 +10,7 @@ from yousync.analyzer.speech.calibration import FOLDS, Bools, Guesses, Lesson, o
 from yousync.analyzer.speech.corpus import SCORES, Rated
 from yousync.analyzer.speech.judging import Limits, certainty, doubted
 from yousync.analyzer.speech.regression import Doubles
-from yousync.analyzer.speech.takes import Kind
+from yousync.analyzer.speech.takes import Kind, Outcome
 
 _CLEAR = 0.5  # what raters gave less can hardly be followed, by people either
 
@@ -106,6 +106,33 @@ def _omissions(lesson: Lesson, guesses: Guesses) -> dict[str, float]:
         "common_omitted_found": called("common", everybody),
         "common_omitted_found_in_clear_speech": called("common", clear),
         "swapped_called_omitted": called("swap", everybody),
+    }
+
+
+def to_the_end(heard: Sequence[tuple[float, Sequence[Outcome]]]) -> dict[str, float]:
+    """What results call omitted in the end, once they have taken words out and judged the others anew.
+
+    `heard` is, of each recording, what raters gave the whole and what became of its texts.
+    """
+    told = [(each, total >= _CLEAR) for total, found in heard for each in found]
+
+    def called(kind: Kind, *, clear: bool = False) -> float:
+        return float(np.mean([each.at in each.called for each, well in told if each.kind == kind and well >= clear]))
+
+    def alarms(kind: Kind, *, clear: bool = False) -> float:
+        among = [each for each, well in told if each.kind == kind and well >= clear]
+        spoken = sum(each.words - (each.at is not None) for each in among)
+        return sum(len(each.called - {each.at}) for each in among) / spoken
+
+    return {
+        "omitted_found_in_the_end": called("omit"),
+        "spoken_called_omitted_in_the_end": alarms("true"),
+        "omitted_found_in_clear_speech_in_the_end": called("omit", clear=True),
+        "clearly_spoken_called_omitted_in_the_end": alarms("true", clear=True),
+        "common_omitted_found_in_the_end": called("common"),
+        "common_omitted_found_in_clear_speech_in_the_end": called("common", clear=True),
+        "spoken_beside_a_word_too_many_called_omitted_in_the_end": alarms("omit"),
+        "clearly_spoken_beside_a_word_too_many_called_omitted_in_the_end": alarms("omit", clear=True),
     }
 
 

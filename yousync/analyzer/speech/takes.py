@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from yousync.analyzer.speech.corpus import Rated
 from yousync.analyzer.speech.hearing import Ear, Heard
+from yousync.analyzer.speech.judging import Coefficients
 from yousync.analyzer.speech.lexicon import Lexicon
 from yousync.analyzer.speech.model import folder, load
+from yousync.analyzer.speech.reading import Reader
 
 Kind = Literal["true", "swap", "omit", "common", "insert", "wrong"]
 OMITTED = 3  # takes of a recording that have a word too many
@@ -39,6 +41,16 @@ class Sample:
 
     rated: Rated
     takes: tuple[Take, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Which of a text's `words`, by their places, results call omitted; `kind` and `at` as a take has them."""
+
+    kind: Kind
+    at: int | None
+    words: int
+    called: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,20 @@ class Listener:
             if heard is not None:
                 takes.append(Take(kind, at, words, heard))
         return Sample(rated, tuple(takes)) if takes and takes[0].kind == "true" else None
+
+    def outcomes(self, rated: Rated, samples: NDArray[np.float32], coefficients: Coefficients) -> list[Outcome]:
+        """What results by these coefficients would leave out in the end: of its own text, and with a word too many."""
+        listening = self.ear.listen(samples, [self.lexicon.pronounce(word).ways for word in rated.words])
+        if listening is None:
+            return []
+        found = []
+        for kind, at, words in self._texts(rated):
+            if kind in {"true", "omit", "common"}:
+                reader = Reader(coefficients, listening, [self.lexicon.pronounce(word).ways for word in words])
+                whole = reader.whole()
+                if whole is not None:
+                    found.append(Outcome(kind, at, len(words), frozenset(reader.without_omitted(whole)[0])))
+        return found
 
     def _texts(self, rated: Rated) -> Iterator[tuple[Kind, int | None, tuple[str, ...]]]:
         chance = random.Random(f"{self.seed} {rated.id}")  # noqa: S311 -- a draw that can be repeated, not a secret

@@ -9,7 +9,8 @@ import pytest
 from yousync.analyzer.speech.corpus import marked, paired
 from yousync.analyzer.speech.fitting import Shape, fit
 from yousync.analyzer.speech.regression import Regression
-from yousync.analyzer.speech.report import correlation, separation
+from yousync.analyzer.speech.report import correlation, separation, to_the_end
+from yousync.analyzer.speech.takes import Kind, Outcome
 
 NAMES = ("straight", "bent", "noise")
 
@@ -56,3 +57,20 @@ def test_phones_are_paired_though_dictionaries_differ() -> None:
 
 def test_right_and_wrong_apart() -> None:
     assert separation(np.array([0.5, 0.9]), np.array([0.1, 0.5])) == pytest.approx(0.875)
+
+
+def test_what_is_omitted_in_the_end_is_counted_apart_from_what_was_said() -> None:
+    def heard(*takes: tuple[Kind, int | None, set[int]]) -> list[Outcome]:
+        return [Outcome(kind, at, 5 if at is None else 6, frozenset(called)) for kind, at, called in takes]
+
+    clear = heard(("true", None, set()), ("omit", 2, {2}), ("omit", 0, {1}), ("common", 3, {3}))
+    hard = heard(("true", None, {4}), ("omit", 5, set()), ("omit", 1, {1, 3}), ("common", 0, set()))
+    found = to_the_end([(0.9, clear), (0.2, hard)])
+    assert found["omitted_found_in_the_end"] == 0.5
+    assert found["spoken_called_omitted_in_the_end"] == pytest.approx(1 / 10)
+    assert found["clearly_spoken_called_omitted_in_the_end"] == 0
+    assert found["omitted_found_in_clear_speech_in_the_end"] == 0.5
+    assert found["common_omitted_found_in_the_end"] == 0.5
+    assert found["common_omitted_found_in_clear_speech_in_the_end"] == 1
+    assert found["spoken_beside_a_word_too_many_called_omitted_in_the_end"] == pytest.approx(2 / 20)
+    assert found["clearly_spoken_beside_a_word_too_many_called_omitted_in_the_end"] == pytest.approx(1 / 10)
