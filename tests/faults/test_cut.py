@@ -5,7 +5,7 @@ Each request that changes something outside a process is cut once; with FAULTS=a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -164,6 +164,7 @@ async def test_a_lost_reply_loses_nothing(
     proxy.cut(cut.pattern, nth=cut.nth, times=times)
     jobs = await cut.play.begin(ground, 700, tries=times + 1)
     await until(lambda: moved(ground, "wait", len(jobs)), seconds=60)
+    await until(lambda: all_asked(ground, jobs))  # what lies in a queue is asked a moment later
     await ground.analysis.release()
     for job_id in jobs:
         assert (await cut.play.ended(ground, job_id))["status"] == "completed"
@@ -172,3 +173,8 @@ async def test_a_lost_reply_loses_nothing(
     for job_id in jobs:
         assert await runs(ground, job_id) == 1
         assert await ground.analysis.asked(job_id) == (1 + times if cut.worker == "asks again" else 1)
+
+
+async def all_asked(ground: Ground, jobs: Iterable[str]) -> bool:
+    """Whether the analysis server, or the preprocess server, has heard of all these jobs."""
+    return all([await ground.analysis.asked(job_id) for job_id in jobs])
