@@ -397,13 +397,6 @@ _FAULTS: Final = (
         test=f"{_HERE}test_deploy.py::test_deploys_cost_nothing",
     ),
     Mutation(
-        name="the keeper of a lease cancels a stage that is over",
-        file="jobs/actors.py",
-        right="        body = None",
-        wrong="        pass",
-        test=f"{_HERE}test_outages.py::test_a_worker_that_slept_through_its_lease_can_do_no_harm",
-    ),
-    Mutation(
         name="a worker that slept writes all the same",
         file="jobs/lua/record.lua",
         right="if not record[1] or record[2] ~= a.claim then",

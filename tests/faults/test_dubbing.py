@@ -15,7 +15,7 @@ from models.dubbing_result import DubbingResult
 from tests import audio_samples as samples
 from tests.factories import make_user
 from tests.faults.chance import some
-from tests.faults.ground import Ground, all_ended, legal_path, nothing_left, say
+from tests.faults.ground import Ground, all_ended, launch, legal_path, nothing_left, say
 from tests.processes import died, running
 from tests.waiting import until
 from yousync.job import Job, Kind, State
@@ -56,7 +56,7 @@ async def test_a_dubbing_survives_its_worker(ground: Ground, point: str) -> None
     job = await ordered(ground)
     victim = ground.worker(failpoints=f"kill:{point}:1")
     try:
-        await victim.start()
+        await launch(victim)
         assert await died(victim) == -9, "it ended otherwise"
     finally:
         await victim.kill()
