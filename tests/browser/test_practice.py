@@ -46,7 +46,7 @@ async def test_a_recording_becomes_scores(
     answer = await upload(page, service, script, token, 200)  # with a bearer, so after a preflight
     assert answer["status"] == 202
     job_id = answer["body"]["job_id"]
-    assert answer["headers"]["location"] == f"/scripts/analysis-result/{job_id}"
+    assert answer["headers"]["location"] == f"/api/scripts/analysis-result/{job_id}"
     assert answer["headers"]["x-request-id"]
     await follow(page, service, job_id)
     await page.until(COMPLETED)
