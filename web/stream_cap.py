@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aiohttp import web
 
@@ -21,16 +23,16 @@ class StreamCap:
         self._trusted = settings.trusted_proxies
         self._taken: Counter[str] = Counter()
 
-    def take(self, request: web.Request) -> str:
-        """A place for one more stream of whoever asks, to be given to `leave`. Raises TooManyStreams."""
+    @contextmanager
+    def place(self, request: web.Request) -> Iterator[None]:
+        """A place for one more stream of whoever asks, as long as it lasts. Raises TooManyStreams."""
         address = client_address(request, self._trusted)
         if self._most is not None and self._taken[address] >= self._most:
             raise TooManyStreams(retry_after=_COME_BACK_SECONDS)
         self._taken[address] += 1
-        return address
-
-    def leave(self, address: str) -> None:
-        """The stream has ended."""
-        self._taken[address] -= 1
-        if not self._taken[address]:
-            del self._taken[address]
+        try:
+            yield
+        finally:
+            self._taken[address] -= 1
+            if not self._taken[address]:
+                del self._taken[address]

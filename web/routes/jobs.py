@@ -153,28 +153,24 @@ async def _stream(
     TooManyStreams.
     """
     hub, keep_alive, cap = request.app[HUB], request.app[KEEP_ALIVE], request.app[STREAM_CAP]
-    address = cap.take(request)
-    try:
-        with hub.watch(job_id) as watcher:
-            first = await watcher.next()
-            if first.kind not in kinds if first else not hub.closed:
-                raise JobNotFound
-            stream = Stream(request, watcher.close)
-            await stream.prepare(request)
-            if first is None:
-                await stream.write(_COME_BACK)
-                return stream
-            keep_alive.add(stream)
-            try:
-                async with asyncio.timeout(seconds):
-                    await _follow(stream, watcher, first, seen)
-            except (ConnectionResetError, TimeoutError, DependencyDown):
-                pass  # a client that is gone, or reads nothing, comes back with its Last-Event-ID
-            finally:
-                keep_alive.discard(stream)
-        return stream
-    finally:
-        cap.leave(address)
+    with cap.place(request), hub.watch(job_id) as watcher:
+        first = await watcher.next()
+        if first.kind not in kinds if first else not hub.closed:
+            raise JobNotFound
+        stream = Stream(request, watcher.close)
+        await stream.prepare(request)
+        if first is None:
+            await stream.write(_COME_BACK)
+            return stream
+        keep_alive.add(stream)
+        try:
+            async with asyncio.timeout(seconds):
+                await _follow(stream, watcher, first, seen)
+        except (ConnectionResetError, TimeoutError, DependencyDown):
+            pass  # a client that is gone, or reads nothing, comes back with its Last-Event-ID
+        finally:
+            keep_alive.discard(stream)
+    return stream
 
 
 async def _follow(stream: Stream, watcher: Watcher, first: Frame, seen: tuple[int, int]) -> None:
