@@ -47,7 +47,7 @@ def configure(level: str = "info", format: Format = "json", file: str | Path | N
     logging.getLogger("aiohttp.access").setLevel(logging.CRITICAL)  # it prints query strings; web.requests has ours
     logging.captureWarnings(True)
     # Not told in any line of ours, and half of what the standard library does for one (its HOWTO, "Optimization").
-    logging._srcfile = None  # noqa: SLF001
+    logging._srcfile = None  # noqa: SLF001 -- the documented switch has this name
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.raiseExceptions = False  # else a line that cannot be formatted is printed raw, secrets and all
     structlog.configure(
