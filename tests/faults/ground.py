@@ -144,6 +144,16 @@ class Ground:
         found: dict[str, Any] = await until(final, seconds=seconds)
         return found
 
+    async def concluded(self, job_id: str) -> State:
+        """How the job ended, as soon as its record says so, too: clients learn it from its row, a moment earlier."""
+
+        async def final() -> State | None:
+            record = await self.deps.store.read(job_id)
+            return record.state if record is not None and record.state.final else None
+
+        found: State = await until(final)
+        return found
+
     async def records(self) -> list[Job]:
         """Every record there is."""
         keys = await self.deps.valkey.keys("yousync:job:*")

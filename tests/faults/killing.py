@@ -19,6 +19,7 @@ from jobs.store import STAGING_MS
 from tests.faults.ground import Ground, lasting, recorded, runs, unfinished
 from tests.faults.plays import Batch, Play, Recording, Video
 from tests.processes import died
+from tests.waiting import until
 from yousync.job import State
 from yousync.local.part import Part
 from yousync.local.process import StackError
@@ -216,7 +217,7 @@ async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
             assert told["status"] == ("completed" if scenario.outcome is State.COMPLETED else "failed"), told
         seconds = time.monotonic() - began
         await scenario.play.check(ground, jobs, outcome=scenario.outcome, retries=scenario.retries)
-        assert not await _kept(ground), "audio stays that S3 has"
+        await until(lambda: _unstaged(ground))
         begun = max([await runs(ground, job_id) for job_id in jobs])
         assert begun == (scenario.outcome is State.COMPLETED), f"{begun} runs"
         return Outcome(trial=trial, state=state, seconds=seconds, runs=begun)
@@ -228,11 +229,11 @@ async def _attempt(ground: Ground, trial: Trial, number: int) -> Outcome:
         await victim.kill()
 
 
-async def _kept(ground: Ground) -> list[bytes]:
-    """Audio that does not go by itself soon, in the Valkey it is staged in."""
+async def _unstaged(ground: Ground) -> bool:
+    """Whether all audio that S3 has is gone, or about to go by itself, from the Valkey it was staged in."""
     url = ground.settings.staging_redis_url or ground.settings.redis_url
     async with connect(url.get_secret_value()) as staging:
-        return [name for name in await staging.keys("yousync:audio:*") if await staging.pttl(name) > STAGING_MS]
+        return all([await staging.pttl(name) <= STAGING_MS for name in await staging.keys("yousync:audio:*")])
 
 
 def _cast(ground: Ground, trial: Trial, *, armed: bool = True) -> tuple[Part, list[Part]]:

@@ -56,7 +56,7 @@ async def failed(ground: Ground) -> str:
     await ground.analysis.behave("http_400", count=1)
     async with serving(ground):
         job_id = await ground.upload(AUDIO)
-        assert (await ground.ended(job_id))["status"] == "failed"
+        assert await ground.concluded(job_id) is State.FAILED
     return job_id
 
 

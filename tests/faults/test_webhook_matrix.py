@@ -54,7 +54,7 @@ async def parked(ground: Ground) -> str:
     """A job that waited until its deadline, here by setting the clock's next look at it to now."""
     job_id = await waiting(ground)
     await ground.deps.valkey.zadd("yousync:due", {job_id: 0})
-    assert (await ground.ended(job_id))["status"] == "failed"
+    assert await ground.concluded(job_id) is State.PARKED
     assert (await AnalysisResult.get(job_id=job_id)).code == "analysis_timeout"
     return job_id
 
@@ -64,7 +64,7 @@ async def cancelled(ground: Ground) -> str:
     job_id = await waiting(ground)
     identity = await identify(ground.deps.valkey, ground.deps.settings)
     await Ops(ground.deps, identity).cancel(job_id, by=By(who="mina", why="a test"))
-    await ground.ended(job_id)
+    await ground.concluded(job_id)
     return job_id
 
 
@@ -137,7 +137,7 @@ async def test_a_webhook(service: Ground, row: Row) -> None:
     for body in row.bodies:
         codes |= set(await asyncio.gather(*(send(service, job_id, body, row.token) for _ in range(row.times))))
         if "deliver" in row.moves:
-            await service.ended(job_id)
+            await service.concluded(job_id)
     assert codes == row.codes
     made = [event.move for event in await service.deps.store.events(job_id) if event.move in OF_WEBHOOKS]
     assert tuple(made) == row.moves

@@ -69,6 +69,12 @@ async def ended(engine: Engine, job: Job) -> View:
     return await until(final)  # type: ignore[no-any-return]  # what final returned
 
 
+async def concluded(deps: Deps, job: Job) -> bool:
+    """Whether the record says that the job has ended, too; clients learn it from the row, a moment earlier."""
+    record = await deps.store.read(job.id)
+    return record is not None and record.state.final
+
+
 async def moves(deps: Deps, job: Job) -> list[Move]:
     """What moved the job so far; every step of it legal."""
     events = await deps.store.events(job.id)
@@ -92,6 +98,7 @@ async def test_the_straight_way(
         view = await ended(engine, job)
         assert view.status == "completed"
         assert await analysis.asked(job.id) == 1
+        await until(lambda: concluded(deps, job))
         assert [move for move in await moves(deps, job) if move != "wait"] == [
             "accept",
             "claim",
@@ -166,6 +173,7 @@ async def test_a_spent_budget_parks_the_job_with_its_reason(
         row = await AnalysisResult.get(job_id=job.id)
         assert (row.state, row.code) == ("parked", "analysis_error")
         assert await analysis.asked(job.id) == 3
+        await until(lambda: concluded(deps, job))
         assert await deps.valkey.ttl(f"yousync:job:{job.id}") > 86_400
 
 

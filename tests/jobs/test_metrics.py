@@ -164,6 +164,10 @@ async def test_web_and_worker_apart_each_tell_their_part(apart: Apart, standin: 
         stream = await follow(client, job_id)
         assert stream.statuses[-1] == "completed"
 
+    async def ended() -> bool:
+        return (await scrape(apart.worker.url)).sum("yousync_jobs_ended_total") == 1
+
+    await until(ended)  # clients learn it from the row, a moment before the worker has told all
     web, worker = await apart.told()
     for stage in ("upload", "submit", "persist"):
         assert worker.sum(ATTEMPTS, stage=stage) == 1

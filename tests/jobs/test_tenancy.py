@@ -7,14 +7,15 @@ import signal
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
 from jobs import keys
 from jobs.deps import Deps
 from jobs.identity import Identity, WrongValkey, identify, recognised
-from jobs.reconciler import reconcile, reconcile_forever
-from jobs.tenancy import resident, tenancy
+from jobs.reconciler import reconcile
+from jobs.tenancy import live, resident, tenancy
 from models.analysis_result import AnalysisResult
 from models.db import connection
 from tests.jobs.bringing import lose
@@ -33,8 +34,15 @@ class TestTenancy:
         self, emptied: Deps, identity: Identity, accept: Accept
     ) -> None:
         """Also when the next round is a minute away; and others get the time to be so as well."""
-        reconciling = asyncio.create_task(reconcile_forever(emptied, identity))
-        first = await until(_present)
+        looked = asyncio.Event()
+
+        async def look(connection: asyncpg.Connection) -> None:
+            await reconcile(emptied, identity, connection, grace_seconds=60)
+            looked.set()
+
+        reconciling = asyncio.create_task(live(emptied, identity, look))
+        await looked.wait()
+        first = await _present()
         job = await accept()
         await AnalysisResult.filter(job_id=job.id).update(created_at=datetime(2020, 1, 1, tzinfo=UTC))
         await lose(emptied, job)

@@ -61,11 +61,11 @@ class Api:
         return await self.ask("POST", path, status=status, json=body | {"reason": reason})
 
     async def reaches(self, job_id: str, state: str) -> dict[str, Any]:
-        """The job as soon as it is in this state."""
+        """The job as soon as it is in this state, and no worker is at it any more."""
 
         async def there() -> Any:
             told = await self.ask("GET", f"/jobs/{job_id}")
-            return told if told["state"] == state else None
+            return told if told["state"] == state and not told["worker"] else None
 
         found: dict[str, Any] = await until(there)
         return found
