@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
+import signal
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -286,6 +289,31 @@ async def test_a_recording_that_takes_too_long_is_said_to_and_its_process_replac
 
     assert [body["error"]["code"] for body in bodies] == ["analysis_timeout"] * 2
     assert {body["status"] for body in bodies} == {"failed"}
+
+
+def measuring() -> set[int]:
+    """The processes that measure, of all analysis servers in this one."""
+    children = {
+        int(pid) for thread in Path("/proc/self/task").iterdir() for pid in (thread / "children").read_text().split()
+    }
+    return {pid for pid in children if b"yousync.analyzer.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+async def test_a_recording_under_which_every_process_is_killed_is_said_to_and_may_come_again(
+    config: Config, receiver: Receiver, put: Put
+) -> None:
+    form = script_form(await put("deadly.wav", samples.wav(20.0, rate=16000)), f"{receiver.url}/hook")
+    others = measuring()
+    async with analysis_server(config.model_copy(update={"analyzer_workers": 1})) as server:
+        await server.analyze(form, "d1")
+        while not receiver.got:
+            await asyncio.sleep(0.1)
+            if "yousync_analyzer_workers 1.0" in await server.text("/metrics"):  # one is ready, and has been asked
+                for pid in measuring() - others:
+                    os.kill(pid, signal.SIGKILL)
+        assert receiver.got[0][1]["error"]["code"] == "worker_died"
+        await server.analyze(form, "d1")
+        assert (await receiver.wait(2))[1][1]["status"] == "completed"
 
 
 async def test_it_remembers_only_so_many(config: Config, receiver: Receiver, put: Put) -> None:
