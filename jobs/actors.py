@@ -180,8 +180,8 @@ async def _after(deps: Deps, job: Job, outcome: Outcome) -> Job | None:
         case Spent(code, cause):
             return await _settle(deps, job, State.PARKED, code, cause)
         case Concluded(state, code):
-            log.info("job_ended", state=state.value, code=code)
             ended = await store.conclude(job, state, code=code)
+            log.info("job_ended", state=state.value, code=code)
             metrics.job_ended(ended, code)
             return ended
         case Deleted(code):

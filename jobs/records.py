@@ -114,16 +114,18 @@ class Records:
         names: list[bytes] = await self._valkey.zrange(keys.state(state), start, start + limit - 1, desc=newest)
         return [name.decode() for name in names]
 
-    @failpoints("inbox.read")
-    async def inbox(self, job_id: str) -> bytes | None:
-        """The body of the result that came for this job."""
-        value = await self._valkey.get(keys.inbox(job_id))
-        return bytes(value) if value is not None else None
-
-    @failpoints("events.read")
     async def events(self, job_id: str) -> list[Event]:
         """The log of a job, oldest first."""
-        return [event_of(entry, found) for entry, found in await self._valkey.xrange(keys.events(job_id))]
+        return _log(await self._valkey.xrange(keys.events(job_id)))
+
+    @failpoints("evidence.read")
+    async def evidence(self, job_id: str) -> tuple[bytes | None, list[Event]]:
+        """The body of the result that came for this job, and its log: what there is to write down of it."""
+        async with self._valkey.pipeline(transaction=False) as pipeline:
+            pipeline.get(keys.inbox(job_id))
+            pipeline.xrange(keys.events(job_id))
+            body, entries = await pipeline.execute()
+        return body, _log(entries)
 
     async def is_staged(self, job_id: str) -> bool:
         """Whether the audio of a job lies staged."""
@@ -164,6 +166,10 @@ def readable(job_id: str, found: Mapping[bytes, bytes]) -> Job | None:
     except (KeyError, ValueError) as error:
         log.warning("record_unreadable", job_id=job_id, cause=repr(error))
         return None
+
+
+def _log(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Event]:
+    return [event_of(entry, found) for entry, found in entries]
 
 
 def _gate(stage: bytes, who: bytes, why: bytes, since: bytes, until: bytes, code: bytes, downs: int, held: int) -> Gate:

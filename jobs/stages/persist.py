@@ -25,8 +25,9 @@ async def persist(deps: Deps, job: Job) -> Concluded | Deleted:
 
     The row's answer holds: where it already tells of this run's end, or of a newer run, that stands.
     """
-    conclusion = await _conclusion(deps, job)
-    history = [_storable(event) for event in await deps.store.events(job.id)]
+    body, events = await deps.store.evidence(job.id)
+    conclusion = await _conclusion(job, body)
+    history = [_storable(event) for event in events]
     version = job.version + 1  # the move that announces it
     history.append(_last_event(job, conclusion, version))
     try:
@@ -39,12 +40,11 @@ async def persist(deps: Deps, job: Job) -> Concluded | Deleted:
     return Concluded(state, conclusion.code)
 
 
-async def _conclusion(deps: Deps, job: Job) -> Conclusion:
+async def _conclusion(job: Job, body: bytes | None) -> Conclusion:
     if job.outcome is not None:
         return Conclusion(state=job.outcome, code=job.code, message=job.message, stage=job.stage)
     if job.kind is Kind.SYNTHESIS:
         return Conclusion(state=State.COMPLETED, result={"s3_key": job.s3_key})
-    body = await deps.store.inbox(job.id)
     if body is None:
         raise Transient("result_lost", "the record says there is a result, and there is none")
     if job.kind is Kind.YOUTUBE:

@@ -60,7 +60,7 @@ class Scenario:
 _ASKING = ("record.ask", "analysis.ask")
 _STRAIGHT = (
     *("upload.accept", "record.accept", "row.accept", "record.claim", "audio.read", "storage.put", "record.finish"),
-    *(*_ASKING, "record.wait", "webhook.deliver", "record.deliver", "inbox.read", "events.read"),
+    *(*_ASKING, "record.wait", "webhook.deliver", "record.deliver", "evidence.read"),
     *("row.conclude", "record.conclude"),
 )
 SCENARIOS = (

@@ -22,7 +22,7 @@ from yousync.job import Job, Kind, State
 
 EFFECTS = (
     *("record.claim", "mixer.mix", "storage.put", "record.finish"),
-    *("events.read", "row.conclude", "record.conclude"),
+    *("evidence.read", "row.conclude", "record.conclude"),
 )
 POINTS = [f"{effect}.{moment}" for effect in EFFECTS for moment in ("before", "after")]
 

@@ -143,7 +143,7 @@ async def test_a_result_that_comes_late_is_dropped(
     await ops.delete(job.id, by=ME)
     assert await engine.deliver(job.id, LATE) is Delivery.DUPLICATE
     assert (await read(cleaned, job)).state is State.CLEANING
-    assert await cleaned.store.inbox(job.id) is None
+    assert (await cleaned.store.evidence(job.id))[0] is None
     assert not await cleaned.valkey.exists(f"yousync:late:{job.id}")
 
 

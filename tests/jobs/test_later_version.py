@@ -93,7 +93,7 @@ async def test_its_result_is_to_be_sent_again(emptied: Deps, engine: Engine, acc
     job = await foreign(emptied, await bring(emptied, await accept(), State.WAITING))
     with pytest.raises(DependencyDown):
         await engine.deliver(job.id, b"{}")
-    assert await emptied.store.inbox(job.id) is None
+    assert (await emptied.store.evidence(job.id))[0] is None
 
 
 async def test_its_row_keeps_nobody_from_theirs(emptied: Deps, engine: Engine, accept: Accept) -> None:

@@ -278,7 +278,7 @@ class TestDelivering:
         after = await emptied.store.read(job.id)
         assert after is not None
         assert after.state is State.RECEIVED
-        assert await emptied.store.inbox(job.id) == b'{"a":1}'
+        assert (await emptied.store.evidence(job.id))[0] == b'{"a":1}'
         assert (job.id, after.version) in await queued(emptied)
 
     async def test_a_result_before_the_reply_fences_whoever_waits_for_it(self, emptied: Deps) -> None:
@@ -302,7 +302,7 @@ class TestDelivering:
         bodies = [f'{{"n":{number}}}'.encode() for number in range(50)]
         replies = await asyncio.gather(*(emptied.store.deliver(job.id, body) for body in bodies))
         assert sorted(replies) == ["delivered"] + ["duplicate"] * 49
-        assert await emptied.store.inbox(job.id) == bodies[replies.index("delivered")]
+        assert (await emptied.store.evidence(job.id))[0] == bodies[replies.index("delivered")]
 
     async def test_a_late_result_unparks(self, emptied: Deps) -> None:
         job = await waiting(emptied)

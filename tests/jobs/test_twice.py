@@ -120,7 +120,7 @@ async def test_a_late_result_is_accepted_once(emptied: Deps, echo: Deps, twice: 
     await emptied.store.deliver(job.id, LATE)
     taken = await twice.accept_late(job.id, by=ME)
     assert (taken.run, taken.version) == (2, job.version + 2)
-    assert await echo.store.inbox(job.id) == LATE
+    assert (await echo.store.evidence(job.id))[0] == LATE
 
 
 async def test_a_deletion_is_one(emptied: Deps, twice: Ops, accept: Accept) -> None:

@@ -219,7 +219,7 @@ async def test_a_job_nobody_knows_is_not_worth_sending_again(
 ) -> None:
     status, _ = await send(client, settings, "0" * 32, GOOD)
     assert status == 200
-    assert await app[DEPS].store.inbox("0" * 32) is None
+    assert (await app[DEPS].store.evidence("0" * 32))[0] is None
 
 
 async def test_a_result_whose_record_is_lost_is_kept_for_its_row(
@@ -230,7 +230,7 @@ async def test_a_result_whose_record_is_lost_is_kept_for_its_row(
     await deps.valkey.delete(f"yousync:job:{job_id}")
     assert (await send(client, settings, job_id, GOOD))[0] == 200
     assert (await send(client, settings, job_id, OTHER))[0] == 200
-    assert b"we" in (await deps.store.inbox(job_id) or b"")
+    assert b"we" in ((await deps.store.evidence(job_id))[0] or b"")
     assert await deps.valkey.ttl(f"yousync:inbox:{job_id}") > 3600
 
 
