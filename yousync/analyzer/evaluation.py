@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from yousync.analyzer.speech import calibration, corpus, judging, report, takes
 from yousync.analyzer.speech.corpus import Rated
 from yousync.analyzer.speech.features import RATE
 from yousync.analyzer.speech.model import load
+from yousync.analyzer.speech.net import Net
+from yousync.analyzer.speech.teaching import Frames, teach
 from yousync.analyzer.words import Line, Word
 from yousync.audio import read_sound
 
@@ -81,16 +84,25 @@ def compare(done: Sequence[tuple[Rated, dict[str, Any]]]) -> list[Compared]:
 
 def calibrate(data: Path, out: Path, workers: int, tell: Callable[[str], None]) -> dict[str, float]:
     """Fits to `data`, writes the coefficients to `out`, and returns how a fit does on speakers it has not heard."""
-    rated = list(corpus.read(data))
+    everything, context = list(corpus.read(data)), get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_listen, initargs=(everything,)) as pool:
+        heard = zip(everything, pool.map(_frames, everything, chunksize=4), strict=True)
+        told = [(each, frames) for each, frames in heard if frames is not None]
+        rated = [each for each, _ in told]
+        fold = calibration.folds(rated, calibration.FOLDS, _SEED).tolist()
+        tell(f"heard {len(rated)} of {len(everything)} by the model alone; now nets learn from that")
+        others = [
+            [frames for (_, frames), at in zip(told, fold, strict=True) if at != out] for out in sorted(set(fold))
+        ]
+        nets = list(pool.map(partial(teach, seed=_SEED), [*others, [frames for _, frames in told]]))
     taken = []
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_listen, initargs=(rated,)) as pool:
-        for at, sample in enumerate(pool.map(_heard, rated, chunksize=4)):
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_listen, initargs=(everything, nets)) as pool:
+        for at, sample in enumerate(pool.map(_heard, rated, fold, chunksize=4)):
             if sample is not None:
                 taken.append(sample)
             if at % 50 == 49:
-                tell(f"heard {at + 1} of {len(rated)}")
-    return conclude(data, calibration.Lesson.of(load(), taken), out, workers, tell)
+                tell(f"heard {at + 1} of {len(rated)} with nets that have not heard the speaker")
+    return conclude(data, calibration.Lesson.of(load(), nets, taken), out, workers, tell)
 
 
 def conclude(
@@ -100,7 +112,7 @@ def conclude(
     guesses = calibration.guess(lesson, seed=_SEED)
     limits = calibration.limits(lesson, guesses)
     tell("judged by fits that have not heard the speaker; now what results would say to the end")
-    asked = (list(corpus.read(data)), calibration.unheard(lesson, guesses, limits))
+    asked = (list(corpus.read(data)), (), calibration.unheard(lesson, guesses, limits))
     rated = [sample.rated for sample in lesson.samples]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_listen, initargs=asked) as pool:
         outcomes = list(pool.map(_outcomes, rated, guesses.fold.tolist(), chunksize=4))
@@ -118,7 +130,7 @@ def conclude(
         "figures": found,
         "figures_are": f"{calibration.FOLDS}-fold cross-validation, no speaker on both sides",
     }
-    coefficients = calibration.finish(fitted, lesson.lengths, limits, now.strftime("%Y-%m-%d"), about)
+    coefficients = calibration.finish(fitted, lesson.nets[-1], lesson.lengths, limits, now.strftime("%Y-%m-%d"), about)
     out.write_bytes(orjson.dumps(coefficients.as_json(lesson.model)) + b"\n")
     return found
 
@@ -145,7 +157,7 @@ def score(pronouncer: Pronouncer, path: Path, words: Sequence[str], reference: P
 
 # What each process of a pool holds.
 _pronouncer: list[Pronouncer] = []
-_listener: list[takes.Listener] = []
+_listeners: list[takes.Listener] = []  # one, or one of each net
 _unheard: list[judging.Coefficients] = []
 
 
@@ -157,14 +169,19 @@ def _result(asked: tuple[Path, tuple[str, ...]]) -> dict[str, Any]:
     return score(_pronouncer[0], *asked)
 
 
-def _listen(rated: Sequence[Rated], unheard: Sequence[judging.Coefficients] = ()) -> None:
-    _listener.append(takes.Listener.of(rated, seed=_SEED))
+def _listen(rated: Sequence[Rated], nets: Sequence[Net] = (), unheard: Sequence[judging.Coefficients] = ()) -> None:
+    listener = takes.Listener.of(rated, seed=_SEED)
+    _listeners.extend([listener.taught(net) for net in nets] or [listener])
     _unheard.extend(unheard)
 
 
-def _heard(rated: Rated) -> takes.Sample | None:
-    return _listener[0].hear(rated, samples_of(rated.path))
+def _frames(rated: Rated) -> Frames | None:
+    return _listeners[0].frames(rated, samples_of(rated.path))
+
+
+def _heard(rated: Rated, fold: int) -> takes.Sample | None:
+    return _listeners[fold].hear(rated, samples_of(rated.path))
 
 
 def _outcomes(rated: Rated, fold: int) -> list[takes.Outcome]:
-    return _listener[0].outcomes(rated, samples_of(rated.path), _unheard[fold])
+    return _listeners[0].outcomes(rated, samples_of(rated.path), _unheard[fold])

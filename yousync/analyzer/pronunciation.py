@@ -103,9 +103,9 @@ class Pronouncer:
 
     def __init__(self, coefficients: Coefficients | None = None) -> None:
         model = load()
-        self._ear = Ear(model)
-        self._lexicon = Lexicon(folder() / "cmudict-en-us.dict")
         self._coefficients = coefficients or judging.shipped(model)
+        self._ear = Ear(model, self._coefficients.net)
+        self._lexicon = Lexicon(folder() / "cmudict-en-us.dict")
 
     def assess(self, samples: NDArray[np.float32], words: Sequence[str]) -> Pronunciation:
         """What was said of `words` in mono sound at 16 kHz, -1 to 1. The same input, the same output.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from yousync.analyzer.speech.lengths import Lengths
 from yousync.analyzer.speech.measures import PHONE_NAMES, WHOLE_NAMES, WORD_NAMES, Measures
 from yousync.analyzer.speech.model import Model
+from yousync.analyzer.speech.net import Net
 from yousync.analyzer.speech.regression import Regression
 
 Doubles = NDArray[np.float64]
@@ -49,10 +50,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """All that was fitted. `about` says to what, when and how well, and is not used."""
+    """All that was fitted. `about` says to what, when and how well, and is not used.
+
+    The others were fitted to what is heard with `net`.
+    """
 
     version: str
     about: dict[str, Any]
+    net: Net
     lengths: Lengths
     limits: Limits
     phone: Regression
@@ -79,6 +84,7 @@ class Coefficients:
         return {
             "version": self.version,
             "about": self.about,
+            "net": self.net.as_json(),
             "limits": {name: round(getattr(self.limits, name), 4) for name in Limits.__slots__},
             "lengths": {
                 phone: [round(float(self.lengths.mean[at]), 4), round(float(self.lengths.deviation[at]), 4)]
@@ -99,6 +105,7 @@ class Coefficients:
         return cls(
             told["version"],
             told["about"],
+            Net.from_json(told["net"]),
             Lengths(lengths[:, 0], lengths[:, 1]),
             Limits(**told["limits"]),
             phone,

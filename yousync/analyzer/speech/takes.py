@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from yousync.analyzer.speech.hearing import Ear, Heard
 from yousync.analyzer.speech.judging import Coefficients
 from yousync.analyzer.speech.lexicon import Lexicon
 from yousync.analyzer.speech.model import folder, load
+from yousync.analyzer.speech.net import Net
 from yousync.analyzer.speech.reading import Reader
+from yousync.analyzer.speech.teaching import Frames, frames_of
 
 Kind = Literal["true", "swap", "omit", "common", "insert", "wrong"]
 OMITTED = 3  # takes of a recording that have a word too many
@@ -55,7 +57,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Hears recordings as their own text and as wrong ones. What is drawn for one does not depend on the others."""
+    """Hears recordings as their own text and as wrong ones. What is drawn for one does not depend on the others.
+
+    It hears by the acoustic model alone until it is `taught`.
+    """
 
     ear: Ear
     lexicon: Lexicon
@@ -69,6 +74,16 @@ class Listener:
         vocabulary = tuple(sorted({word.lower() for each in rated for word in each.words}))
         lexicon = Lexicon(folder() / "cmudict-en-us.dict")
         return cls(Ear(load()), lexicon, tuple(each.words for each in rated), vocabulary, seed)
+
+    def taught(self, net: Net) -> Self:
+        """One that hears with this net, too."""
+        return replace(self, ear=self.ear.taught(net))
+
+    def frames(self, rated: Rated, samples: NDArray[np.float32]) -> Frames | None:
+        """What a net can learn from the recording; None for one too short for its text."""
+        ways = [self.lexicon.pronounce(word).ways for word in rated.words]
+        listening = self.ear.listen(samples, ways)
+        return None if listening is None else frames_of(listening, ways, rated.word_scores)
 
     def hear(self, rated: Rated, samples: NDArray[np.float32]) -> Sample | None:
         """All takes, some 0.3 s of one core a second of sound; None for a recording too short for its text."""
@@ -84,7 +99,8 @@ class Listener:
 
     def outcomes(self, rated: Rated, samples: NDArray[np.float32], coefficients: Coefficients) -> list[Outcome]:
         """What results by these coefficients would leave out in the end: of its own text, and with a word too many."""
-        listening = self.ear.listen(samples, [self.lexicon.pronounce(word).ways for word in rated.words])
+        ear = self.ear.taught(coefficients.net)
+        listening = ear.listen(samples, [self.lexicon.pronounce(word).ways for word in rated.words])
         if listening is None:
             return []
         found = []
