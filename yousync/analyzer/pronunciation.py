@@ -24,7 +24,7 @@ _QUIETEST = 10 ** (-65 / 20)  # nobody speaks where even the loudest moments are
 _LEAST_S = 0.15  # shorter than any word
 _INSERTED_S = 0.15  # shorter stretches of foreign speech are breath and hesitation
 _POOR_PHONE = 0.8
-_CLEARLY = 1.0  # nats a frame by which another phone must fit better to be named
+_CLEARLY = 2.0  # nats a frame by which another phone must fit better to be named
 
 
 class SpeechError(Exception):
