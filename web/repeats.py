@@ -79,7 +79,7 @@ class Repeats:
         kept = _note(asked, response)
         if kept is not None:
             try:
-                await self._replace(keys=[name], args=[mine, kept, KEPT_MS])
+                await self._put(name, mine, kept, KEPT_MS)
             except VALKEY_DOWN as error:  # it is done: to say otherwise would have it done twice
                 log.warning("reply_not_kept", cause=type(error).__name__)
         return response
@@ -101,7 +101,7 @@ class Repeats:
             yield
         except Exception:
             with suppress(*VALKEY_DOWN):  # else it comes free by itself; what went wrong is what is told
-                await self._replace(keys=[name], args=[mine, b"", 0])
+                await self._put(name, mine, b"", 0)
             raise
         finally:
             await cancel(renewing)
@@ -110,7 +110,12 @@ class Repeats:
         while True:
             await asyncio.sleep(RUNNING_MS / 3000)
             with suppress(*VALKEY_DOWN):  # the next time may be in time
-                await self._replace(keys=[name], args=[mine, mine, RUNNING_MS])
+                await self._put(name, mine, mine, RUNNING_MS)
+
+    async def _put(self, name: str, mine: bytes, note: bytes, ms: int) -> None:
+        """Put another note in place of `mine`, or none where it is empty; somebody else's stays."""
+        with writing():
+            await self._replace(keys=[name], args=[mine, note, ms])
 
 
 def _note(asked: str, response: web.StreamResponse) -> bytes | None:

@@ -158,6 +158,18 @@ async def test_without_valkey_a_promise_is_not_made(settings: Settings) -> None:
     assert app[MADE] == ["n"]
 
 
+async def test_what_is_done_is_not_denied_by_a_valkey_that_takes_no_more_writes(client: Client, valkey: Redis) -> None:
+    first = asyncio.create_task(post(client, "k", body={"start_time": 0.4}))
+    refused = asyncio.create_task(post(client, "l", body={"start_time": 0.4, "name": "refused once"}))
+    while len(client.app[MADE]) < 2:
+        await asyncio.sleep(0.01)
+    await valkey.config_set("min-replicas-to-write", 1)
+    try:
+        assert [(await each)[0] for each in (first, refused)] == [201, 429]
+    finally:
+        await valkey.config_set("min-replicas-to-write", 0)
+
+
 def test_the_document_names_the_header_and_its_refusals() -> None:
     contract = Contract(tag="t")
     contract.endpoints = [each for each in sample.routes.endpoints if each.name in ("create_draft", "copy_draft")]
