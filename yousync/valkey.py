@@ -67,6 +67,15 @@ class _Hurried(Connection):
         reader = self._reader
         return reader is None or reader.at_eof() or reader.exception() is not None
 
+    @override
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        """A reply; where it says that the server takes no writes, its name is asked again where to go."""
+        try:
+            return await super().read_response(*args, **options)
+        except ReadOnlyError:
+            await self.disconnect(nowait=True)
+            raise
+
     def hand_over(self, to: asyncio.Protocol) -> asyncio.WriteTransport:
         """What was made and introduced here is somebody else's from now on (`yousync.wire`)."""
         if self._writer is None:

@@ -15,7 +15,11 @@ from typing import Any, Final, Protocol
 
 import hiredis
 from redis.asyncio.connection import DefaultParser
-from redis.exceptions import ConnectionError as ValkeyConnectionError, TimeoutError as ValkeyTimeoutError
+from redis.exceptions import (
+    ConnectionError as ValkeyConnectionError,
+    ReadOnlyError,
+    TimeoutError as ValkeyTimeoutError,
+)
 from typing_extensions import override
 
 from yousync.tasks import cancel
@@ -24,6 +28,7 @@ Command = Sequence[Any]
 
 PATIENCE_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.04  # before a command is sent again
+_STAY_SECONDS: Final = 1.0  # at least, with a server that takes no writes
 INCOMPLETE: Final = object()
 
 
@@ -67,6 +72,7 @@ class _Link(asyncio.Protocol):
     def __init__(self, connection: Introduced, patience: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._patience = patience
+        self._since = self._loop.time()
         self._reader = reader_of_replies()
         self._waiting: deque[_Asked] = deque()
         self._watch: asyncio.TimerHandle | None = None
@@ -121,6 +127,11 @@ class _Link(asyncio.Protocol):
             if not answer.done():
                 answer.set_exception(error)
 
+    def leave(self) -> None:
+        """End it, as the server takes no writes: its name may lead to another one by now that does."""
+        if self._loop.time() - self._since >= _STAY_SECONDS:
+            self.end(ValkeyConnectionError("Valkey takes no writes"))
+
     def _look(self) -> None:
         """One timer for all commands: it is set anew as long as anybody waits."""
         self._watch = None
@@ -168,6 +179,8 @@ class Wire:
                 for reply in replies:
                     if isinstance(reply, ValkeyConnectionError):
                         raise reply
+                    if isinstance(reply, ReadOnlyError):
+                        link.leave()
             except (ValkeyConnectionError, ValkeyTimeoutError):
                 if not left or self._closed:
                     raise

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -11,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import (
     BusyLoadingError,
     ConnectionError as ValkeyConnectionError,
+    ReadOnlyError,
     ResponseError,
     TimeoutError as ValkeyTimeoutError,
     WatchError,
@@ -18,8 +22,11 @@ from redis.exceptions import (
 
 from tests.faults.proxy import proxied
 from tests.valkey_command import command
+from tests.waiting import until
+from yousync.local.port import free_port
+from yousync.local.valkey import Valkey
 from yousync.settings import Settings
-from yousync.valkey import connect, pool_of, wire_of
+from yousync.valkey import apart, connect, pool_of, wire_of
 
 
 @pytest_asyncio.fixture
@@ -112,6 +119,30 @@ async def test_what_breaks_off_is_sent_again_once(settings: Settings, valkey: Re
             await client.incr("marker")
         proxy.heal()
         assert await client.get("marker") == b"4"
+
+
+async def test_a_primary_that_has_become_a_replica_is_left_for_the_one_that_its_name_leads_to(
+    settings: Settings, valkey: Redis, another_valkey: Valkey
+) -> None:
+    """Also where it ends no connection, and by connections that are not shared."""
+    url = settings.redis_url.get_secret_value()
+    async with proxied(another_valkey.port) as proxy, Redis.from_url(another_valkey.url) as demoted:
+        await demoted.config_set("requirepass", urlsplit(url).password or "")
+        async with connect(url.replace(f":{urlsplit(url).port}/", f":{proxy.port}/")) as client:
+            for way in (client, apart(client)):
+                await way.set("a", "before")
+            await demoted.replicaof("127.0.0.1", free_port())
+            proxy.upstream = urlsplit(url).port or 0
+
+            async def written(way: Redis) -> bool:
+                with suppress(ReadOnlyError):
+                    return bool(await way.set("a", "after"))
+                return False
+
+            for way in (client, apart(client)):
+                await valkey.delete("a")
+                await until(partial(written, way), seconds=5)
+                assert await valkey.get("a") == b"after"
 
 
 async def test_a_server_that_falls_silent_is_given_up_by_all_and_asked_anew_by_the_next() -> None:
