@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
+from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from yousync.failpoints import failpoints
@@ -145,7 +146,8 @@ class _translated:  # noqa: N801  # reads as a statement: `with _translated():`
             if status >= 500 or status == 429:
                 raise Down("storage_down", cause) from error
             raise Transient("storage_refused", cause) from error
-        if isinstance(error, (BotoCoreError, OSError, TimeoutError)):
+        # A body that breaks off is aiohttp's to tell: what reads it for botocore lets that through.
+        if isinstance(error, (BotoCoreError, ClientPayloadError, OSError, TimeoutError)):
             raise Down("storage_down", type(error).__name__) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -77,6 +78,21 @@ async def test_a_server_that_is_away_is_down(settings: Settings) -> None:
             await storage.put("a", b"", container="wav")
         with pytest.raises(Down):
             await storage.size("a")
+
+
+async def test_an_object_that_breaks_off_on_the_way_is_of_a_server_that_is_away(settings: Settings) -> None:
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nRIFF")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(half, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        broken = settings.model_copy(update={"aws_endpoint_url_s3": f"http://127.0.0.1:{port}"})
+        async with open_storage(broken) as storage:
+            with pytest.raises(Down):
+                await storage.get("a.wav", max_bytes=8)
 
 
 async def test_a_refusal_is_not_an_absence(settings: Settings) -> None:
