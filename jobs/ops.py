@@ -121,7 +121,7 @@ class Ops:
 
     async def pause(self, stages: Collection[Stage], *, by: By) -> None:
         """Let no job start these stages; those that are at it finish. Uploads go on being accepted."""
-        await self._store.script.run("pause", names=list(stages), who=by.who, why=by.why)
+        await self._store.script.run("pause", op=secrets.token_hex(8), names=list(stages), who=by.who, why=by.why)
 
     async def resume(self, stages: Collection[Stage], *, by: By) -> None:
         """Open these stages again; whoever stands in line goes on."""

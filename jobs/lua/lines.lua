@@ -136,9 +136,11 @@ end
 
 function commands.pause()
   for _, stage in ipairs(a.names) do
-    redis.call('HSETNX', paused_key(stage), 'since_ms', int(now))
-    redis.call('HSET', paused_key(stage), 'who', a.who, 'why', a.why)
-    note(stage, 'pause')
+    if redis.call('HGET', paused_key(stage), 'op') ~= a.op then
+      redis.call('HSETNX', paused_key(stage), 'since_ms', int(now))
+      redis.call('HSET', paused_key(stage), 'op', a.op, 'who', a.who, 'why', a.why)
+      note(stage, 'pause')
+    end
   end
   return { 'paused' }
 end

@@ -135,6 +135,7 @@ async def test_pauses_and_resumptions_too(echo: Deps, twice: Ops, accept: Accept
     assert await echo.store.claim(job.id, job.version) is None
     await twice.resume([Stage.UPLOAD], by=ME)
     assert (await claimed(echo, job)).state is State.UPLOADING
+    assert [each.action for each in await twice.gatekeeping()] == ["resume", "pause"]
 
 
 async def test_everything_is(echo: Deps, engine: Engine, identity: Identity, accept: Accept, analysis: Control) -> None:
