@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from models.dubbing_result import kept_dubbings
 from models.session import drop_sessions
 from yousync.errors import JobNotFound
 from yousync.job import State, is_job_id
+from yousync.valkey import writing
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +43,17 @@ async def retain_forever(deps: Deps, identity: Identity) -> None:
     """Remove now and each minute what is no longer kept. Ends by raising when something it needs is away."""
     while True:
         await retain(deps, identity)
-        if await deps.valkey.set(f"{keys.ONCE}orphans", b"", nx=True, ex=ORPHANS_EVERY_SECONDS):
+        if await _has_turn(deps):
             await remove_orphans(deps)
         await asyncio.sleep(EVERY_SECONDS)
+
+
+async def _has_turn(deps: Deps) -> bool:
+    """Whether it is for this process to look for orphans today; so it stays where the first reply is lost."""
+    turn, mine = f"{keys.ONCE}orphans", secrets.token_hex(8)
+    with writing():
+        await deps.valkey.set(turn, mine, nx=True, ex=ORPHANS_EVERY_SECONDS)
+    return bool(await deps.valkey.get(turn) == mine.encode())
 
 
 async def retain(deps: Deps, identity: Identity, *, batch: int = _BATCH) -> int:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
 
+from jobs import retention
 from jobs.actors import run_stages
 from jobs.deps import Deps
 from jobs.identity import Identity
 from jobs.ops import By, Ops
-from jobs.retention import remove_orphans, retain
+from jobs.retention import remove_orphans, retain, retain_forever
 from models.analysis_result import AnalysisResult
 from models.session import Session, SpentToken, exchange, open_session
 from tests.factories import make_user
+from tests.faults.proxy import proxied
 from tests.jobs.bringing import bring, read
 from tests.jobs.conftest import Accept
+from tests.waiting import until
 from yousync.job import Job, State
+from yousync.tasks import cancel
+from yousync.valkey import connect
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=400)
 ENDS = (State.COMPLETED, State.FAILED, State.PARKED, State.CANCELLED)
@@ -147,6 +155,30 @@ async def test_logs_may_go_before_results(emptied: Deps, identity: Identity, acc
     row = await row_of(job)
     assert row.history is None
     assert row.result is not None
+
+
+async def test_who_is_to_look_for_it_today_looks_though_they_were_told_so_twice(
+    emptied: Deps, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Deps] = []
+
+    async def look(deps: Deps) -> int:
+        looks.append(deps)
+        return 0
+
+    monkeypatch.setattr(retention, "remove_orphans", look)
+    monkeypatch.setattr(retention, "EVERY_SECONDS", 0.05)
+    url = emptied.settings.redis_url.get_secret_value()
+    async with proxied(urlsplit(url).port or 0) as proxy, connect(proxy.instead(url)) as client:
+        await client.ping()
+        proxy.cut(rb"orphans")
+        retaining = asyncio.create_task(retain_forever(replace(emptied, valkey=client), identity))
+        try:
+            await until(lambda: looks, seconds=5)
+            await asyncio.sleep(0.2)
+        finally:
+            await cancel(retaining)
+        assert (proxy.cuts, len(looks)) == (1, 1)
 
 
 async def test_audio_that_belongs_to_nobody_goes_and_nothing_else(emptied: Deps, accept: Accept) -> None:
