@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -16,7 +17,7 @@ from jobs.encoding import job_of_hint
 from yousync.ear import Ear
 from yousync.job import Job
 from yousync.settings import Settings
-from yousync.valkey import VALKEY_DOWN, connect, introduced
+from yousync.valkey import VALKEY_DOWN, connect, introduced, link_of
 
 log = structlog.get_logger(__name__)
 
@@ -36,9 +37,10 @@ class Hint:
 class Changes:
     """Calls `hint` whenever there is something new to read about a job, of all jobs there are."""
 
-    def __init__(self, client: Redis, channel: str) -> None:
+    def __init__(self, client: Redis, channel: str, beside: Redis | None) -> None:
         self._client = client
         self._channel = channel
+        self._server = partial(link_of, beside) if beside is not None else lambda: None
 
     async def listen(self, hint: Callable[[Hint], None], missed: Callable[[], None]) -> None:
         """Pass on hints until cancelled, through every loss of the connection.
@@ -67,14 +69,17 @@ class Changes:
                 case [b"subscribe", *_]:
                     missed()
 
-        await Ear(await introduced(self._client), hear).listen(self._channel)
+        await Ear(await introduced(self._client), hear).listen(self._channel, server=self._server)
 
 
 @asynccontextmanager
-async def open_changes(settings: Settings, channel: str = keys.CHANGED) -> AsyncIterator[Changes]:
+async def open_changes(
+    settings: Settings, channel: str = keys.CHANGED, *, beside: Redis | None = None
+) -> AsyncIterator[Changes]:
     """A subscriber with a connection of its own; nothing is heard before `listen` runs.
 
-    keys.CHANGED tells what clients would see, keys.MOVED of every event.
+    keys.CHANGED tells what clients would see, keys.MOVED of every event. It goes where `beside` goes: a primary that
+    was made a replica keeps who listens, and what is published until it follows the new one is not heard there.
     """
     async with connect(settings.redis_url.get_secret_value(), connections=2, patient=True) as client:
-        yield Changes(client, channel)
+        yield Changes(client, channel, beside)

@@ -17,7 +17,6 @@ from jobs.detail import timeline
 from models.analysis_result import find_result
 from yousync.errors import JobNotFound
 from yousync.job import Event, Job, is_job_id
-from yousync.settings import Settings
 from yousync.tasks import cancel
 from yousync.valkey import VALKEY_DOWN
 
@@ -41,7 +40,7 @@ async def tail(deps: Deps, job_id: str) -> AsyncGenerator[Line, None]:
     if row is None and (not is_job_id(job_id) or await deps.store.read(job_id) is None):
         raise JobNotFound
     seen = 0
-    async with _hints(deps.settings, job_id) as hints:
+    async with _hints(deps, job_id) as hints:
         async for _ in hints:
             job, events = await _look(deps, job_id)
             for event in timeline(row.history if row else None, events):
@@ -57,7 +56,7 @@ async def tail_all(deps: Deps) -> AsyncGenerator[Line, None]:
     seconds, micros = await deps.valkey.time()
     began_ms = int(seconds) * 1000 + int(micros) // 1000
     seen: dict[str, int] = {}
-    async with _hints(deps.settings, None) as hints:
+    async with _hints(deps, None) as hints:
         async for job_id in hints:
             _, events = await _look(deps, job_id)
             last = seen.pop(job_id, 0)
@@ -107,7 +106,7 @@ class _Hints:
 
 
 @asynccontextmanager
-async def _hints(settings: Settings, job_id: str | None) -> AsyncIterator[_Hints]:
+async def _hints(deps: Deps, job_id: str | None) -> AsyncIterator[_Hints]:
     """Hints about one job, the first at once, or about all."""
     hints = _Hints()
 
@@ -119,7 +118,7 @@ async def _hints(settings: Settings, job_id: str | None) -> AsyncIterator[_Hints
         if job_id is not None:
             hints.add(job_id)
 
-    async with open_changes(settings, keys.MOVED) as changes:
+    async with open_changes(deps.settings, keys.MOVED, beside=deps.valkey) as changes:
         listening = asyncio.create_task(changes.listen(hint, missed))
         try:
             missed()

@@ -60,7 +60,7 @@ def resources(*, with_worker: bool) -> Callable[[web.Application], AsyncIterator
             engine = Engine(deps, identity)
             app[REPEATER] = Repeats(deps.valkey, settings).once
             app[LIMITER] = Limits(deps.valkey, settings).count
-            changes = await stack.enter_async_context(open_changes(settings))
+            changes = await stack.enter_async_context(open_changes(settings, beside=deps.valkey))
             app[DEPS] = deps
             app[ENGINE] = engine
             app[OPS] = Ops(deps, identity)

@@ -30,8 +30,12 @@ class Ear(asyncio.Protocol):
         self._connection = connection
         self._transport = connection.hand_over(self)
 
-    async def listen(self, channel: str) -> None:
-        """Subscribe, and listen until the connection ends: then one of VALKEY_DOWN."""
+    async def listen(self, channel: str, *, server: Callable[[], object] = lambda: None) -> None:
+        """Subscribe, and listen until the connection ends: then one of VALKEY_DOWN.
+
+        It is ended when `server`, what stands for where commands go, has become another: who listens is to follow.
+        """
+        began = server()
         self._transport.write(packed(("SUBSCRIBE", channel)))
         try:
             while True:
@@ -42,6 +46,8 @@ class Ear(asyncio.Protocol):
                 except TimeoutError:
                     if self._loop.time() - self._heard > _SILENCE_SECONDS:
                         raise
+                if server() is not began:
+                    raise ValkeyConnectionError("commands go over another connection to Valkey")
                 self._transport.write(packed(("PING",)))
         finally:
             self._transport.abort()

@@ -73,8 +73,8 @@ class Proxy:
             finally:
                 for way in ways:
                     way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
                 to_server.close()
+                await asyncio.gather(*ways, return_exceptions=True)
         writer.close()
 
     async def _requests(self, client: asyncio.StreamReader, server: asyncio.StreamWriter, asked: bytearray) -> None:

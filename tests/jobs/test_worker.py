@@ -6,10 +6,13 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
+from redis.exceptions import ReadOnlyError
 
 from jobs import keys
 from jobs.changes import Hint, open_changes
@@ -20,16 +23,20 @@ from jobs.keys import WAKE
 from jobs.pipeline import Move
 from jobs.worker import working
 from models.analysis_result import Conclusion, record_conclusion
+from tests.failing_over import failing_over
 from tests.jobs.conftest import Accept
 from tests.jobs.test_actors import ended
 from tests.processes import WorkerProcess, died
 from tests.standing_in import Control
 from tests.valkey_command import command
 from tests.waiting import until
+from yousync import ear
 from yousync.job import State
 from yousync.local.port import free_port
+from yousync.local.valkey import Valkey
 from yousync.settings import Settings
 from yousync.tasks import cancel
+from yousync.valkey import connect
 
 
 async def test_a_worker_outlives_a_valkey_that_takes_no_writes(
@@ -147,6 +154,31 @@ class TestChanges:
         await command(emptied.valkey, "PUBLISH", keys.CHANGED, "a")
         await command(emptied.valkey, "PUBLISH", keys.MOVED, "a")
         await until(lambda: heard.hints == ["a"])
+
+
+async def test_who_listens_goes_where_commands_go(
+    emptied: Deps, another_valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A primary that has become a replica goes on answering, and says nothing any more."""
+    monkeypatch.setattr(ear, "_PING_SECONDS", 0.1)
+    heard = Heard()
+    async with failing_over(another_valkey, emptied.settings.redis_url.get_secret_value()) as (name, fail_over):
+        settings = emptied.settings.model_copy(update={"redis_url": SecretStr(name)})
+        async with connect(name) as client, open_changes(settings, beside=client) as changes:
+            await client.set("a", "b")
+            listening = asyncio.create_task(changes.listen(heard.hint, heard.began))
+            await until(lambda: heard.begun)
+            await fail_over()
+
+            async def told() -> bool:
+                with suppress(ReadOnlyError):
+                    await client.set("a", "b")
+                    await command(client, "PUBLISH", keys.CHANGED, "a")
+                return bool(heard.hints)
+
+            await until(told, seconds=5)
+            assert heard.begun == 2
+            await cancel(listening)
 
 
 async def test_what_shows_nothing_is_hinted_at_to_operators_only(emptied: Deps, accept: Accept) -> None:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
-from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -20,10 +19,10 @@ from redis.exceptions import (
     WatchError,
 )
 
+from tests.failing_over import failing_over
 from tests.faults.proxy import proxied
 from tests.valkey_command import command
 from tests.waiting import until
-from yousync.local.port import free_port
 from yousync.local.valkey import Valkey
 from yousync.settings import Settings
 from yousync.valkey import apart, connect, pool_of, wire_of
@@ -125,24 +124,21 @@ async def test_a_primary_that_has_become_a_replica_is_left_for_the_one_that_its_
     settings: Settings, valkey: Redis, another_valkey: Valkey
 ) -> None:
     """Also where it ends no connection, and by connections that are not shared."""
+
+    async def written(way: Redis) -> bool:
+        with suppress(ReadOnlyError):
+            return bool(await way.set("a", "after"))
+        return False
+
     url = settings.redis_url.get_secret_value()
-    async with proxied(another_valkey.port) as proxy, Redis.from_url(another_valkey.url) as demoted:
-        await demoted.config_set("requirepass", urlsplit(url).password or "")
-        async with connect(url.replace(f":{urlsplit(url).port}/", f":{proxy.port}/")) as client:
-            for way in (client, apart(client)):
-                await way.set("a", "before")
-            await demoted.replicaof("127.0.0.1", free_port())
-            proxy.upstream = urlsplit(url).port or 0
-
-            async def written(way: Redis) -> bool:
-                with suppress(ReadOnlyError):
-                    return bool(await way.set("a", "after"))
-                return False
-
-            for way in (client, apart(client)):
-                await valkey.delete("a")
-                await until(partial(written, way), seconds=5)
-                assert await valkey.get("a") == b"after"
+    async with failing_over(another_valkey, url) as (name, fail_over), connect(name) as client:
+        for way in (client, apart(client)):
+            await way.set("a", "before")
+        await fail_over()
+        for way in (client, apart(client)):
+            await valkey.delete("a")
+            await until(partial(written, way), seconds=5)
+            assert await valkey.get("a") == b"after"
 
 
 async def test_a_server_that_falls_silent_is_given_up_by_all_and_asked_anew_by_the_next() -> None:
