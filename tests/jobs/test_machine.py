@@ -374,7 +374,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(stage=sampled_from(Stage))
     def pause(self, stage: Stage) -> None:
-        self.wait(self.store.script.run("pause", names=[stage], who="mina", why="test"))
+        self.wait(self.store.script.run("pause", op=secrets.token_hex(8), names=[stage], who="mina", why="test"))
         self.world.paused.add(stage)
 
     @precondition(lambda self: self.world.paused)
