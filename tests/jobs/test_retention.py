@@ -164,7 +164,7 @@ async def test_who_is_to_look_for_it_today_looks_though_they_were_told_so_twice(
 
     async def look(deps: Deps) -> int:
         looks.append(deps)
-        return 0
+        return await remove_orphans(deps)
 
     monkeypatch.setattr(retention, "remove_orphans", look)
     monkeypatch.setattr(retention, "EVERY_SECONDS", 0.05)
