@@ -92,7 +92,8 @@ def calibrate(data: Path, out: Path, workers: int, tell: Callable[[str], None]) 
         fold = calibration.folds(rated, calibration.FOLDS, _SEED).tolist()
         tell(f"heard {len(rated)} of {len(everything)} by the model alone; now nets learn from that")
         others = [
-            [frames for (_, frames), at in zip(told, fold, strict=True) if at != out] for out in sorted(set(fold))
+            [frames for (_, frames), at in zip(told, fold, strict=True) if at != without]
+            for without in range(calibration.FOLDS)
         ]
         nets = list(pool.map(partial(teach, seed=_SEED), [*others, [frames for _, frames in told]]))
     taken = []

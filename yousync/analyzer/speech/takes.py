@@ -81,18 +81,18 @@ class Listener:
 
     def frames(self, rated: Rated, samples: NDArray[np.float32]) -> Frames | None:
         """What a net can learn from the recording; None for one too short for its text."""
-        ways = [self.lexicon.pronounce(word).ways for word in rated.words]
+        ways = self._ways(rated.words)
         listening = self.ear.listen(samples, ways)
         return None if listening is None else frames_of(listening, ways, rated.word_scores)
 
     def hear(self, rated: Rated, samples: NDArray[np.float32]) -> Sample | None:
         """All takes, some 0.3 s of one core a second of sound; None for a recording too short for its text."""
-        listening = self.ear.listen(samples, [self.lexicon.pronounce(word).ways for word in rated.words])
+        listening = self.ear.listen(samples, self._ways(rated.words))
         if listening is None:
             return None
         takes = []
         for kind, at, words in self._texts(rated):
-            heard = listening.align([self.lexicon.pronounce(word).ways for word in words])
+            heard = listening.align(self._ways(words))
             if heard is not None:
                 takes.append(Take(kind, at, words, heard))
         return Sample(rated, tuple(takes)) if takes and takes[0].kind == "true" else None
@@ -100,17 +100,20 @@ class Listener:
     def outcomes(self, rated: Rated, samples: NDArray[np.float32], coefficients: Coefficients) -> list[Outcome]:
         """What results by these coefficients would leave out in the end: of its own text, and with a word too many."""
         ear = self.ear.taught(coefficients.net)
-        listening = ear.listen(samples, [self.lexicon.pronounce(word).ways for word in rated.words])
+        listening = ear.listen(samples, self._ways(rated.words))
         if listening is None:
             return []
         found = []
         for kind, at, words in self._texts(rated):
             if kind in {"true", "omit", "common"}:
-                reader = Reader(coefficients, listening, [self.lexicon.pronounce(word).ways for word in words])
+                reader = Reader(coefficients, listening, self._ways(words))
                 whole = reader.whole()
                 if whole is not None:
                     found.append(Outcome(kind, at, len(words), frozenset(reader.without_omitted(whole)[0])))
         return found
+
+    def _ways(self, words: Sequence[str]) -> list[tuple[tuple[str, ...], ...]]:
+        return [self.lexicon.pronounce(word).ways for word in words]
 
     def _texts(self, rated: Rated) -> Iterator[tuple[Kind, int | None, tuple[str, ...]]]:
         chance = random.Random(f"{self.seed} {rated.id}")  # noqa: S311 -- a draw that can be repeated, not a secret
